@@ -1,0 +1,161 @@
+//! One evaluation in progress: what scripts may see, and the record of what they did.
+
+use crate::document::Root;
+use crate::layers::RuleSet;
+use crate::table::{Cell, Row};
+use domain::{Channel, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Everything variable around a decision. Stored with it, so that replay needs no clock and no configuration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Context {
+    /// End of machine processing.
+    pub decided_at: Timestamp,
+    /// Legal receipt: claimed where the sender may claim it, else observed.
+    pub received_at: Timestamp,
+    pub channel: Channel,
+    pub trust_level: TrustLevel,
+    /// Evidence that counts (from senders trusted for its kind), by kind.
+    pub evidence: BTreeMap<String, Value>,
+    /// Something stands in a free-text field (§ 24 Abs. 1 S. 3 VwVfG and siblings).
+    pub free_text: bool,
+    /// Attachments that the form does not ask for.
+    pub unexpected_attachments: bool,
+    /// Claimed receipt lies further back than the configured days.
+    pub backdated: bool,
+    /// Earlier claims of the application's once-only keys, by key name.
+    pub earlier: BTreeMap<String, Vec<EarlierClaim>>,
+    /// Drawn for the random sample.
+    pub sample: bool,
+    /// Risk flags raised by settings outside the rules.
+    pub risk: bool,
+    /// A stop switch covers this application.
+    pub stopped: bool,
+}
+
+/// An earlier application that used a once-only key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierClaim {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<Date>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<Date>,
+}
+
+impl EarlierClaim {
+    /// Whether it touches a period; a claim without dates always does.
+    pub fn overlaps(&self, from: Date, to: Date) -> bool {
+        self.from.is_none_or(|f| f <= to) && self.to.is_none_or(|t| from <= t)
+    }
+}
+
+pub(crate) struct Recorded {
+    pub id: String,
+    pub fulfilled: bool,
+    pub text: String,
+}
+
+#[derive(Default)]
+pub(crate) struct Record {
+    pub checks: Vec<Recorded>,
+    pub facts: BTreeMap<String, Value>,
+    pub parameters: BTreeMap<String, ParameterUsed>,
+    pub tables: Vec<TableUsed>,
+    pub functions: BTreeSet<FunctionUsed>,
+    /// Why the script could not go on, where it was not an error of its own.
+    pub missing: Option<(ReferralReason, String)>,
+}
+
+/// Upper bound of recorded checks and table rows; a script that passes it is referred.
+pub(crate) const MAX_RECORDS: usize = 1_000;
+
+pub(crate) struct Evaluation {
+    pub rules: Arc<RuleSet>,
+    pub data: Arc<Value>,
+    pub evidence: Value,
+    pub dates: BTreeMap<String, Date>,
+    pub channel: Channel,
+    pub trust_level: TrustLevel,
+    pub earlier: BTreeMap<String, Vec<EarlierClaim>>,
+    record: Mutex<Record>,
+}
+
+impl Evaluation {
+    pub fn new(rules: Arc<RuleSet>, data: Arc<Value>, dates: BTreeMap<String, Date>, context: &Context) -> Self {
+        Self {
+            rules,
+            data,
+            evidence: Value::Object(context.evidence.clone().into_iter().collect()),
+            dates,
+            channel: context.channel,
+            trust_level: context.trust_level,
+            earlier: context.earlier.clone(),
+            record: Mutex::default(),
+        }
+    }
+
+    pub fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn fact(&self, root: Root, pointer: &str, value: &Value) {
+        let key = match root {
+            Root::Application => pointer.to_owned(),
+            Root::Evidence => format!("nachweise{pointer}"),
+        };
+        self.record().facts.entry(key).or_insert_with(|| value.clone());
+    }
+
+    /// A parameter's value on its reference date, recorded with its way through the layers.
+    pub fn parameter(&self, name: &str) -> Result<Option<crate::value::Value>, String> {
+        let base = &self.rules.base;
+        let declared = base.parameter(name).ok_or_else(|| format!("parameter.{name} ist im Rahmen nicht erklärt"))?;
+        let date_name = declared.stichtag.as_ref().map_or("antrag", |s| s.get_ref().as_str());
+        let day = *self.dates.get(date_name).ok_or_else(|| format!("der Stichtag „{date_name}“ fehlt"))?;
+        let Some(version) = self.rules.value(name, day) else {
+            if declared.pflicht {
+                let text = format!("Für „{name}“ gilt am {day} kein Wert.");
+                self.record().missing = Some((ReferralReason::NotConfigured, text.clone()));
+                return Err(text);
+            }
+            return Ok(None);
+        };
+        self.record().parameters.entry(name.to_owned()).or_insert_with(|| ParameterUsed {
+            name: name.to_owned(),
+            value: version.value.json(),
+            level: version.level,
+            norm: version.norm.clone(),
+            source: version.source.clone(),
+            valid_from: version.from.to_string(),
+            reference_date: format!("{date_name} {day}"),
+            through: version.through.clone(),
+        });
+        Ok(Some(version.value.clone()))
+    }
+
+    pub fn table_row(&self, parameter: &str, keys: &BTreeMap<String, Cell>, row: &Row, columns: &[String]) -> bool {
+        let mut record = self.record();
+        if record.tables.len() >= MAX_RECORDS {
+            return false;
+        }
+        let cells = columns.iter().cloned().zip(row.keys.iter().map(Cell::json));
+        let used = TableUsed {
+            parameter: parameter.to_owned(),
+            key: keys.iter().map(|(k, v)| (k.clone(), v.json())).collect(),
+            row: cells.chain([("wert".to_owned(), row.value.json())]).collect(),
+            at: row.at.clone(),
+        };
+        if !record.tables.contains(&used) {
+            record.tables.push(used);
+        }
+        true
+    }
+
+    pub fn ran(&self, name: &str, level: Level) {
+        self.record().functions.insert(FunctionUsed { name: name.to_owned(), level });
+    }
+}

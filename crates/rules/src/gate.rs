@@ -1,0 +1,130 @@
+//! The legal gate: whether a machine may make this decision final, and if not, every reason why not.
+//!
+//! Conditions are data (frame, `verfahren.toml`, Land deviation, context); the gate only combines them. It looks at the
+//! decision date. All gates are asked, so that a referral names every one that closed (guarantee 11).
+
+use crate::evaluation::{Context, Record};
+use crate::grammar::{ApplicationNorm, Effect, Scope, Status};
+use crate::layers::RuleSet;
+use domain::{Gate, Outcome, ReferralReason as Why, berlin_date};
+use jiff::civil::Date;
+
+/// What the gate says to a proposed outcome.
+pub(crate) struct Verdict {
+    pub gates: Vec<Gate>,
+    /// Ids of checks that asked for a person.
+    pub checks: Vec<String>,
+    pub permitted_by: Option<String>,
+}
+
+pub(crate) fn ask(rules: &RuleSet, context: &Context, proposal: Option<Outcome>, record: &Record) -> Verdict {
+    let mut verdict = Verdict { gates: Vec::new(), checks: Vec::new(), permitted_by: None };
+    let today = berlin_date(context.decided_at);
+    permission(rules, proposal, today, &mut verdict);
+    for (closed, why) in [
+        (!rules.base.frame.automatik.get_ref().gebunden, Why::Discretion),
+        (context.free_text, Why::FreeText),
+        (context.unexpected_attachments, Why::Attachment),
+        (context.trust_level < rules.base.frame.automatik.get_ref().vertrauensniveau.0, Why::TrustLevel),
+        (context.backdated, Why::Backdated),
+        (context.sample, Why::Sample),
+        (context.risk, Why::Risk),
+        (context.stopped, Why::StopSwitch),
+    ] {
+        if closed {
+            verdict.close(rules, why, why.german().to_owned());
+        }
+    }
+    for kind in rules.required_evidence().iter().filter(|kind| !context.evidence.contains_key(*kind)) {
+        verdict.close(rules, Why::EvidenceMissing, format!("Der Nachweis „{kind}“ fehlt."));
+    }
+    checks(rules, record, &mut verdict);
+    verdict
+}
+
+/// The regime's own condition, and that the norm covers *this* outcome.
+fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: &mut Verdict) {
+    let frame = &rules.base.frame;
+    let automation = frame.automatik.get_ref();
+    let in_force = |p: &&crate::grammar::Permission| p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0);
+    let permissions: Vec<_> = automation.erlaubt_durch.iter().filter(in_force).collect();
+    if frame.status == Status::Entwurf {
+        return verdict.close(rules, Why::NoPermittingNorm, "Entwurf: noch kein geltendes Recht.".into());
+    }
+    let applies_by = match automation.anwendungsnorm {
+        None => None,
+        Some(ApplicationNorm::Land) => match &rules.base.land_automation {
+            Some(land) if land.ab.0 <= today => Some(land.anwendungsnorm.as_str()),
+            Some(_) | None => {
+                let text = format!(
+                    "Für {} ist keine Norm eingetragen, nach der {} gilt.",
+                    rules.ars.land().title(),
+                    rules.base.procedure.title
+                );
+                return verdict.close(rules, Why::NoPermittingNorm, text);
+            }
+        },
+    };
+    if permissions.is_empty() {
+        let text = format!("Am {} erlaubt keine Norm die automatische Entscheidung.", today.strftime("%d.%m.%Y"));
+        return verdict.close(rules, Why::NoPermittingNorm, text);
+    }
+    let scope = match proposal {
+        Some(Outcome::Granted) => Scope::Erteilung,
+        Some(Outcome::PartlyGranted) => Scope::Teilweise,
+        Some(Outcome::Refused) => Scope::Ablehnung,
+        Some(Outcome::Referred | Outcome::CorrectionNeeded | Outcome::Forwarded) | None => return,
+    };
+    match permissions.iter().find(|p| p.umfang.contains(&scope)) {
+        Some(permission) => {
+            let through = applies_by.map_or(String::new(), |norm| format!(" in Verbindung mit {norm}"));
+            verdict.permitted_by = Some(format!("{}{through}", permission.norm));
+        }
+        None => {
+            let why = if scope == Scope::Ablehnung { Why::RefusalNeedsPerson } else { Why::NoPermittingNorm };
+            let norms: Vec<&str> = permissions.iter().map(|p| p.norm.as_str()).collect();
+            verdict.close(rules, why, format!("{} deckt dieses Ergebnis nicht.", norms.join(", ")));
+        }
+    }
+}
+
+/// Checks that ask for a person, and reasons for an official that the script must have looked at.
+fn checks(rules: &RuleSet, record: &Record, verdict: &mut Verdict) {
+    let frame = &rules.base.frame;
+    for declared in frame.pruefung.iter().map(|c| c.get_ref()).filter(|c| c.wirkung == Effect::Vorlage) {
+        let id = declared.id.get_ref();
+        for failed in record.checks.iter().filter(|c| c.id == *id && !c.fulfilled) {
+            let word = declared.grund.as_ref().map_or("rule", |g| g.get_ref().as_str());
+            // INVARIANT: the loader accepted only words of the closed list.
+            let why = Why::from_word(word).unwrap_or(Why::Rule);
+            verdict.gates.push(Gate { reason: why, norm: declared.norm.get_ref().clone(), text: failed.text.clone() });
+            if !verdict.checks.contains(id) {
+                verdict.checks.push(id.clone());
+            }
+        }
+    }
+    if record.missing.is_some() {
+        return;
+    }
+    for reason in &frame.automatik.get_ref().anlaesse {
+        let id = reason.get_ref();
+        if !record.checks.iter().any(|c| c.id == *id) {
+            let text = format!("Die Regel hat „{id}“ nicht geprüft, obwohl es ein Anlass für einen Menschen sein kann.");
+            verdict.close(rules, Why::RuleError, text);
+        }
+    }
+}
+
+impl Verdict {
+    pub fn close(&mut self, rules: &RuleSet, reason: Why, text: String) {
+        let norm = rules.base.procedure.norms.get(reason.as_str()).cloned().unwrap_or_default();
+        self.gates.push(Gate { reason, norm, text });
+    }
+    /// The reasons without repetition, in the order of the contract's list.
+    pub fn reasons(&self) -> Vec<Why> {
+        let mut reasons: Vec<Why> = self.gates.iter().map(|g| g.reason).collect();
+        reasons.sort();
+        reasons.dedup();
+        reasons
+    }
+}

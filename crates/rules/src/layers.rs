@@ -1,0 +1,114 @@
+//! The combining rule: which level's value holds on which day.
+//!
+//! A value set by the Kommune goes before the Land's, the Land's before the Bund's or the model ordinance's. Whether a
+//! level may set it at all was settled by `contract` at load, so that nothing here can let "the last layer" win.
+
+use crate::grammar::{Frame, LandAutomation, Parameter};
+use crate::program::Program;
+use crate::value::Value;
+use domain::{Ars, Digest, Land, LayerNorm, Level, ServiceName};
+use jiff::civil::Date;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One dated value with where it comes from and which norms let its level set it.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    pub from: Date,
+    pub to: Option<Date>,
+    pub value: Value,
+    pub level: Level,
+    pub norm: String,
+    pub source: String,
+    pub through: Vec<LayerNorm>,
+}
+
+/// Dated values of one level, by parameter; sorted by start, never overlapping.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Versions(pub BTreeMap<String, Vec<Version>>);
+
+impl Versions {
+    /// The version in force on a day.
+    pub fn on(&self, parameter: &str, day: Date) -> Option<&Version> {
+        let versions = self.0.get(parameter)?;
+        let candidate = versions.iter().rev().find(|v| v.from <= day)?;
+        candidate.to.is_none_or(|to| day <= to).then_some(candidate)
+    }
+}
+
+/// Everything of one service that is the same for all Kommunen of a Land.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub service: ServiceName,
+    pub land: Option<Land>,
+    pub frame: Arc<Frame>,
+    pub procedure: Arc<Procedure>,
+    pub land_automation: Option<LandAutomation>,
+    pub own: Arc<Versions>,
+    pub of_land: Versions,
+    /// Scripts merged over the levels, by the first day they hold.
+    pub programs: Vec<(Date, Arc<Program>)>,
+    pub digest: Digest,
+}
+
+impl Base {
+    pub fn program(&self, day: Date) -> Option<&Arc<Program>> {
+        self.programs.iter().rev().find(|(from, _)| *from <= day).map(|(_, program)| program)
+    }
+    pub fn parameter(&self, name: &str) -> Option<&Parameter> {
+        self.frame.parameter.iter().map(|p| p.get_ref()).find(|p| p.name.get_ref() == name)
+    }
+}
+
+/// How one of the three regimes works: from `rules/verfahren.toml`, so that no norm stands in the program.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Procedure {
+    #[serde(rename = "titel")]
+    pub title: String,
+    /// The norm behind each gate, by the word of the referral reason.
+    #[serde(rename = "normen")]
+    pub norms: BTreeMap<String, String>,
+    #[serde(default, rename = "quelle")]
+    pub _source: Option<String>,
+}
+
+/// Who decides for a service in a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Competence {
+    pub authority: String,
+    pub queue: String,
+    /// Another body decides: the application is passed on, never refused.
+    pub forward: bool,
+}
+
+/// The law of one service for one Kommune: compiled once, shared by all who decide.
+#[derive(Debug)]
+pub struct RuleSet {
+    pub ars: Ars,
+    pub competence: Competence,
+    pub(crate) base: Arc<Base>,
+    pub(crate) of_kommune: Versions,
+    pub(crate) digest: Digest,
+}
+
+impl RuleSet {
+    /// Content hash over exactly what can influence a decision under this rule set and form.
+    pub fn hash(&self, form: &Digest) -> String {
+        let parts = [crate::decide::ENGINE.as_bytes(), &self.base.digest.0, &self.digest.0, &form.0];
+        format!("sha256:{}", Digest::of_parts(parts).hex())
+    }
+
+    /// The value in force on a day: the highest level that set one.
+    pub(crate) fn value(&self, parameter: &str, day: Date) -> Option<&Version> {
+        self.of_kommune
+            .on(parameter, day)
+            .or_else(|| self.base.of_land.on(parameter, day))
+            .or_else(|| self.base.own.on(parameter, day))
+    }
+
+    /// Names of the evidence without which no automatic act happens.
+    pub fn required_evidence(&self) -> &[String] {
+        &self.base.frame.automatik.get_ref().nachweise
+    }
+}

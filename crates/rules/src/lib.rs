@@ -1,0 +1,28 @@
+//! Turns layered rule sources and facts into a decision with its grounds.
+//!
+//! Law comes in as texts ([`SourceTree`]), is checked as a whole ([`RuleBook::load`], all findings at once) and is asked
+//! with [`RuleSet::decide`], which is total: it can refer to a person, it cannot fail. Nothing here knows a clock, a
+//! file, a database or a message; what varies comes in through [`Context`] and [`Facts`].
+
+mod calendar;
+mod contract;
+mod decide;
+mod diagnostic;
+mod document;
+mod engine;
+mod evaluation;
+mod gate;
+mod grammar;
+mod host;
+mod layers;
+mod load;
+mod program;
+mod table;
+mod value;
+
+pub use decide::{ENGINE, Facts};
+pub use diagnostic::{Diagnostic, Severity, has_errors};
+pub use evaluation::{Context, EarlierClaim};
+pub use grammar::Mode;
+pub use layers::{Competence, RuleSet};
+pub use load::{RuleBook, SourceTree};

@@ -1,0 +1,123 @@
+//! Tables with several keys, each matched exactly or by bound. Built once, looked up without allocation per row.
+
+use crate::grammar::{Key, Match, Parameter, Type};
+use crate::value::Value;
+use domain::{Decimal, json};
+use std::collections::BTreeMap;
+use toml::Value as Toml;
+
+/// A cell of a key column.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cell {
+    Number(Decimal),
+    Text(String),
+}
+
+impl Cell {
+    fn read(value: &Toml) -> Result<Self, String> {
+        match value {
+            Toml::Integer(n) => Ok(Self::Number(Decimal::from(*n))),
+            Toml::String(text) => Ok(json::decimal(text).map_or_else(|| Self::Text(text.clone()), Self::Number)),
+            Toml::Boolean(b) => Ok(Self::Text(b.to_string())),
+            other => Err(format!("{other} kann kein Schlüssel sein")),
+        }
+    }
+    pub fn json(&self) -> serde_json::Value {
+        match self {
+            Self::Number(d) => d.normalize().to_string().into(),
+            Self::Text(t) => t.clone().into(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Row {
+    pub keys: Vec<Cell>,
+    pub value: Value,
+    /// `file:line`.
+    pub at: String,
+}
+
+/// All rows use the same key columns, which are a subset of what the frame declares.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Table {
+    pub columns: Vec<Column>,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Column {
+    pub name: String,
+    pub how: Match,
+}
+
+/// A raw row with the place where it stands.
+pub(crate) type RawRow = (BTreeMap<String, Toml>, String);
+
+impl Table {
+    /// Reads rows; the error names the row and is a German sentence.
+    pub fn read(parameter: &Parameter, raw: &[RawRow]) -> Result<Self, (usize, String)> {
+        let declared = &parameter.schluessel;
+        let used = |key: &&Key| raw.first().is_some_and(|(row, _)| row.contains_key(&key.name));
+        let columns: Vec<Column> =
+            declared.iter().filter(used).map(|k| Column { name: k.name.clone(), how: k.art }).collect();
+        if raw.is_empty() {
+            return Err((0, "die Tabelle hat keine Zeile".into()));
+        }
+        let mut rows: Vec<Row> = Vec::with_capacity(raw.len());
+        for (i, (cells, at)) in raw.iter().enumerate() {
+            let row = read_row(parameter, &columns, cells, at).map_err(|e| (i, e))?;
+            if rows.iter().any(|r| r.keys == row.keys) {
+                return Err((i, "dieselben Schlüssel stehen schon in einer anderen Zeile".into()));
+            }
+            rows.push(row);
+        }
+        rows.sort_by(|a, b| a.keys.cmp(&b.keys));
+        Ok(Self { columns, rows })
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The row for these keys, or nothing. `key` gives the cell of a column by name.
+    pub fn find(&self, key: impl Fn(&str) -> Option<Cell>) -> Option<&Row> {
+        let wanted: Vec<Cell> = self.columns.iter().map(|c| key(&c.name)).collect::<Option<_>>()?;
+        let fits = |row: &&Row| {
+            self.columns.iter().zip(&row.keys).zip(&wanted).all(|((column, cell), wanted)| match column.how {
+                Match::Genau => cell == wanted,
+                Match::Bis => wanted <= cell,
+                Match::Ab => cell <= wanted,
+            })
+        };
+        // Of the rows that fit, the nearest: column by column the smallest `bis` and the largest `ab`.
+        self.rows.iter().filter(fits).min_by(|a, b| {
+            let by_column = self.columns.iter().zip(a.keys.iter().zip(&b.keys));
+            by_column
+                .map(|(column, (a, b))| match column.how {
+                    Match::Genau | Match::Bis => a.cmp(b),
+                    Match::Ab => b.cmp(a),
+                })
+                .find(|order| order.is_ne())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        })
+    }
+}
+
+fn read_row(parameter: &Parameter, columns: &[Column], cells: &BTreeMap<String, Toml>, at: &str) -> Result<Row, String> {
+    let known = |name: &String| *name == "wert" || parameter.schluessel.iter().any(|k| k.name == *name);
+    if let Some(name) = cells.keys().find(|name| !known(name)) {
+        let names: Vec<&str> = parameter.schluessel.iter().map(|k| k.name.as_str()).collect();
+        return Err(format!("die Spalte „{name}“ gibt es nicht; möglich sind {} und wert", names.join(", ")));
+    }
+    if cells.len() != columns.len() + 1 {
+        return Err("alle Zeilen einer Fassung brauchen dieselben Spalten und die Spalte wert".into());
+    }
+    let keys = columns
+        .iter()
+        .map(|c| cells.get(&c.name).ok_or_else(|| format!("die Spalte „{}“ fehlt", c.name)).and_then(Cell::read))
+        .collect::<Result<_, _>>()?;
+    let value = cells.get("wert").ok_or("die Spalte „wert“ fehlt")?;
+    let value = Value::read_scalar(parameter.inhalt.unwrap_or(Type::Text), value)?;
+    Ok(Row { keys, value, at: at.to_owned() })
+}

@@ -1,0 +1,1 @@
+//! One test package for the whole: see `it/main.rs`.
