@@ -1,1 +1,22 @@
-//! skeleton
+//! Decodes and validates a submission and steps a case: (office, event, surroundings, now) → effects.
+//!
+//! Pure: it is handed texts, times and what the store knows, and answers with [`Effect`]s as data. It never reads a
+//! clock, a file, a database or a message. The way of an application is a chain of types:
+//! bytes → [`Submission`] → [`Validated`] → decision inside [`Office::step`].
+
+mod decode;
+mod definition;
+mod effects;
+mod messages;
+mod office;
+mod once;
+mod step;
+mod validate;
+
+pub use decode::{Rejection, Submission};
+pub use definition::{Definition, WorkflowBook, WorkflowError};
+pub use effects::{AuditEntry, Claim, Decided, Effect, Message, Registered, Task};
+pub use office::{Office, Settings, Stop};
+pub use once::OnceKey;
+pub use step::{CaseState, Event, Surroundings};
+pub use validate::{Form, Validated};

@@ -1,0 +1,208 @@
+//! `workflows/<service>/`: what a service is. Form versions, free-text fields, expected attachments, once-only keys.
+
+use crate::validate::Form;
+use domain::{Digest, ServiceName};
+use jiff::civil::Date;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A file of `workflows/` that cannot be used; the text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: {message}")]
+pub struct WorkflowError {
+    pub file: String,
+    pub message: String,
+}
+
+/// One service.
+#[derive(Debug)]
+pub struct Definition {
+    pub service: ServiceName,
+    pub title: String,
+    /// The key of the service in the Leistungskatalog (LeiKa/FIM), where one is known.
+    pub leika: Option<String>,
+    /// JSON pointers of free-text fields; text there brings a person.
+    pub free_text: Vec<String>,
+    /// Names of attachments that the procedure expects.
+    pub attachments: Vec<String>,
+    pub once: Vec<OnceRule>,
+    /// Texts for pages and notices, by name.
+    pub texts: BTreeMap<String, String>,
+    forms: Vec<(Date, Arc<Form>)>,
+}
+
+impl Definition {
+    pub fn form(&self, version: &str) -> Option<&Arc<Form>> {
+        self.forms.iter().map(|(_, form)| form).find(|form| form.version == version)
+    }
+    /// The newest form in force on a day.
+    pub fn form_on(&self, day: Date) -> Option<&Arc<Form>> {
+        self.forms.iter().filter(|(from, _)| *from <= day).max_by_key(|(from, _)| *from).map(|(_, form)| form)
+    }
+    pub fn form_versions(&self) -> impl Iterator<Item = &str> {
+        self.forms.iter().map(|(_, form)| form.version.as_str())
+    }
+}
+
+/// "One permit a resident", "second dog of the household": a keyed digest of declared fields, held by a unique index.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnceRule {
+    pub name: String,
+    #[serde(rename = "bereich")]
+    pub area: Area,
+    #[serde(rename = "felder")]
+    pub fields: Vec<String>,
+    /// Result fields that bound the time of the claim.
+    #[serde(default, rename = "von")]
+    pub from: Option<String>,
+    #[serde(default, rename = "bis")]
+    pub to: Option<String>,
+    /// Pointer to a list; as many are claimed as it has entries.
+    #[serde(default, rename = "anzahl")]
+    pub count: Option<String>,
+}
+
+/// Where a once-only key must be unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Area {
+    Kommune,
+    Land,
+    Bund,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    dienst: String,
+    titel: String,
+    #[serde(default)]
+    leika: Option<String>,
+    formular: Vec<FormEntry>,
+    freitext: FreeText,
+    #[serde(default)]
+    anlagen: Attachments,
+    #[serde(default)]
+    einmal: Vec<OnceRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FormEntry {
+    version: String,
+    #[serde(deserialize_with = "day")]
+    ab: Date,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FreeText {
+    felder: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Attachments {
+    #[serde(default)]
+    erwartet: Vec<String>,
+}
+
+fn day<'de, D: Deserializer<'de>>(reader: D) -> Result<Date, D::Error> {
+    let day = toml::value::Datetime::deserialize(reader)?;
+    day.to_string().parse().map_err(|_| serde::de::Error::custom("ab muss ein Tag sein (JJJJ-MM-TT)"))
+}
+
+/// All services.
+#[derive(Debug, Default)]
+pub struct WorkflowBook {
+    services: BTreeMap<ServiceName, Definition>,
+}
+
+impl WorkflowBook {
+    /// Loads all of `workflows/` from texts by relative path; all errors at once.
+    pub fn load(files: &BTreeMap<String, String>) -> Result<Self, Vec<WorkflowError>> {
+        let mut errors = Vec::new();
+        let mut services = BTreeMap::new();
+        for (path, text) in files.iter().filter(|(path, _)| path.ends_with("/workflow.toml")) {
+            match definition(path, text, files) {
+                Ok(definition) => {
+                    services.insert(definition.service.clone(), definition);
+                }
+                Err(found) => errors.extend(found),
+            }
+        }
+        if errors.is_empty() { Ok(Self { services }) } else { Err(errors) }
+    }
+
+    pub fn get(&self, service: &ServiceName) -> Option<&Definition> {
+        self.services.get(service)
+    }
+    pub fn names(&self) -> impl Iterator<Item = &ServiceName> {
+        self.services.keys()
+    }
+}
+
+fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Result<Definition, Vec<WorkflowError>> {
+    let error = |file: &str, message: String| WorkflowError { file: file.to_owned(), message };
+    let file: File = toml::from_str(text).map_err(|e| vec![error(path, e.to_string())])?;
+    let folder = path.trim_end_matches("workflow.toml");
+    let service = match ServiceName::new(file.dienst.clone()) {
+        Ok(name) if folder == format!("{name}/") => name,
+        Ok(_) | Err(_) => return Err(vec![error(path, "dienst muss heißen wie der Ordner".into())]),
+    };
+    let mut errors = Vec::new();
+    let mut forms = Vec::new();
+    for entry in &file.formular {
+        let form_path = format!("{folder}form/{}.schema.json", entry.version);
+        let Some(schema) = files.get(&form_path) else {
+            errors.push(error(&form_path, "diese Datei fehlt".into()));
+            continue;
+        };
+        match Form::compile(&entry.version, schema) {
+            Ok(form) => {
+                let missing = file.freitext.felder.iter().filter(|pointer| !form.has_field(pointer));
+                errors.extend(missing.map(|pointer| error(&form_path, format!("das Freitextfeld {pointer} fehlt"))));
+                forms.push((entry.ab, Arc::new(form)));
+            }
+            Err(message) => errors.push(error(&form_path, message)),
+        }
+    }
+    if file.freitext.felder.is_empty() {
+        let message = "jedes Formular braucht ein Freitextfeld für besondere Umstände (§ 24 Abs. 1 S. 3 VwVfG)";
+        errors.push(error(path, message.into()));
+    }
+    if file.formular.is_empty() {
+        errors.push(error(path, "es gibt kein Formular".into()));
+    }
+    let texts_path = format!("{folder}texte.toml");
+    let texts = match files.get(&texts_path).map(|text| toml::from_str(text)) {
+        Some(Ok(texts)) => texts,
+        Some(Err(e)) => {
+            errors.push(error(&texts_path, e.to_string()));
+            BTreeMap::new()
+        }
+        None => BTreeMap::new(),
+    };
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Definition {
+        service,
+        title: file.titel,
+        leika: file.leika,
+        free_text: file.freitext.felder,
+        attachments: file.anlagen.erwartet,
+        once: file.einmal,
+        texts,
+        forms,
+    })
+}
+
+impl Form {
+    /// Content hash of the schema text: part of every rule-set hash.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+}

@@ -1,0 +1,105 @@
+//! All the core can ask the shell to do. Effects are data; one step's effects are carried out in one transaction.
+
+use domain::{ApplicationId, Ars, Decision, Digest, Outcome, ReferralReason, SenderName, ServiceName};
+use jiff::{Timestamp, civil::Date};
+use rules::Context;
+use serde::Serialize;
+
+/// One thing to do. Closed: a new variant does not compile before every shell carries it out.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// Keep the application and open its case.
+    Register(Box<Registered>),
+    /// Keep the decision with its context and explanation.
+    Decide(Box<Decided>),
+    /// Take a once-only key; whoever comes second is evaluated again with that fact.
+    Claim(Claim),
+    /// Put the case before a person.
+    OpenTask(Task),
+    /// Send a message once the transaction is finished.
+    Publish(Message),
+    /// Write what happened, never to be changed.
+    Audit(AuditEntry),
+}
+
+/// The application as it came, and where it belongs.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    pub application_id: ApplicationId,
+    pub sender: SenderName,
+    pub client_id: String,
+    pub service: ServiceName,
+    pub ars: Ars,
+    pub form_version: String,
+    pub content: Digest,
+    pub raw: Vec<u8>,
+    pub observed_at: Timestamp,
+    pub received_at: Timestamp,
+    pub state: crate::CaseState,
+}
+
+/// A decision to be kept.
+#[derive(Debug, Clone)]
+pub struct Decided {
+    pub decision: Decision,
+    pub context: Context,
+}
+
+/// One claim of a once-only key: `ordinal` counts from 1 and is unique per digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub application_id: ApplicationId,
+    pub name: String,
+    pub digest: Digest,
+    pub ordinal: u32,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+}
+
+/// Work for a person.
+#[derive(Debug, Clone)]
+pub struct Task {
+    pub application_id: ApplicationId,
+    pub service: ServiceName,
+    pub ars: Ars,
+    pub queue: String,
+    pub reasons: Vec<ReferralReason>,
+    pub proposal: Option<Outcome>,
+    pub opened_at: Timestamp,
+}
+
+/// A message as it will leave, byte for byte; copies of it are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub application_id: ApplicationId,
+    pub exchange: &'static str,
+    pub routing_key: String,
+    /// Notice id of a final decision, else the id of the event.
+    pub message_id: String,
+    pub body: Vec<u8>,
+}
+
+/// A line of the audit. The payload holds ids, words and hashes, never names or form data.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    pub application_id: ApplicationId,
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: &'static str,
+    pub payload: AuditPayload,
+}
+
+/// What the audit keeps of a step.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditPayload {
+    pub service: ServiceName,
+    pub ars: Ars,
+    pub sender: SenderName,
+    /// Content hash of the application, keyed: a plain hash of personal data could be guessed.
+    pub content: Digest,
+    pub outcome: Outcome,
+    pub automatic: bool,
+    pub rule_set: Option<String>,
+    pub reasons: Vec<ReferralReason>,
+    pub decision: Digest,
+}

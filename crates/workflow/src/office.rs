@@ -1,0 +1,169 @@
+//! The configured pure core: law, services, senders and switches. What `decide`, `serve` and `demo` all use.
+
+use crate::decode::{self, Rejection, Submission};
+use crate::definition::WorkflowBook;
+use crate::once;
+use crate::{OnceKey, Validated};
+use domain::{ApplicationId, Ars, Decimal, FormError, Land, Secret, Sender, ServiceName, berlin_date};
+use jiff::Timestamp;
+use rules::RuleBook;
+use std::sync::Arc;
+
+/// A stop switch: everything that matches goes to people from now on. All given conditions must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    #[serde(default)]
+    pub service: Option<String>,
+    /// Short name such as `nw`.
+    #[serde(default)]
+    pub land: Option<String>,
+    #[serde(default)]
+    pub ars: Option<String>,
+    pub reason: String,
+}
+
+impl Stop {
+    fn covers(&self, service: &ServiceName, ars: &Ars) -> bool {
+        self.service.as_ref().is_none_or(|s| s == service.as_str())
+            && self.land.as_ref().is_none_or(|l| Land::from_short(l) == Some(ars.land()))
+            && self.ars.as_ref().is_none_or(|a| a == ars.as_str())
+    }
+}
+
+/// Switches outside the law files.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub senders: Vec<Arc<Sender>>,
+    /// Days that a claimed receipt may lie before the observed one.
+    pub backdating_days: i64,
+    /// Share of applications that a person checks (§ 88 Abs. 5 S. 3 Nr. 1 AO as the pattern), in parts per million.
+    pub sample_ppm: u64,
+    pub stops: Vec<Stop>,
+}
+
+impl Settings {
+    /// Reads a share such as `0.02`; nothing where it is no share.
+    pub fn ppm(share: Decimal) -> Option<u64> {
+        let ppm = share.checked_mul(Decimal::from(1_000_000))?;
+        u64::try_from(ppm.trunc()).ok().filter(|ppm| *ppm <= 1_000_000)
+    }
+}
+
+/// Everything that decides, and nothing that acts.
+#[derive(Debug)]
+pub struct Office {
+    pub workflows: WorkflowBook,
+    pub rules: RuleBook,
+    pub settings: Settings,
+    once_secret: Secret,
+    sample_secret: Secret,
+    audit_secret: Secret,
+}
+
+impl Office {
+    pub fn new(workflows: WorkflowBook, rules: RuleBook, settings: Settings, secret: &Secret) -> Self {
+        Self {
+            workflows,
+            rules,
+            settings,
+            once_secret: secret.derive("once-only"),
+            sample_secret: secret.derive("sample"),
+            audit_secret: secret.derive("audit-content"),
+        }
+    }
+
+    pub fn sender_by_token(&self, token_sha256: &str) -> Option<&Arc<Sender>> {
+        self.settings.senders.iter().find(|s| s.token_sha256.as_deref() == Some(token_sha256))
+    }
+    pub fn sender_by_amqp_user(&self, user: &str) -> Option<&Arc<Sender>> {
+        self.settings.senders.iter().find(|s| s.amqp_user.as_deref() == Some(user))
+    }
+    pub fn sender_by_name(&self, name: &str) -> Option<&Arc<Sender>> {
+        self.settings.senders.iter().find(|s| s.name.as_str() == name)
+    }
+
+    /// Reads one application of a known sender.
+    ///
+    /// # Errors
+    /// Says what is wrong with the envelope; nothing of it is kept as an application then.
+    pub fn decode(
+        &self,
+        bytes: Vec<u8>,
+        sender: &Arc<Sender>,
+        application_id: ApplicationId,
+        observed_at: Timestamp,
+    ) -> Result<Submission, Rejection> {
+        self.decode_with_key(bytes, None, sender, application_id, observed_at)
+    }
+
+    /// The same with an `Idempotency-Key` that may stand for a missing id.
+    pub fn decode_with_key(
+        &self,
+        bytes: Vec<u8>,
+        key: Option<&str>,
+        sender: &Arc<Sender>,
+        application_id: ApplicationId,
+        observed_at: Timestamp,
+    ) -> Result<Submission, Rejection> {
+        let read = decode::read(&bytes, key, |ags| self.rules.ars_of_ags(ags).cloned())?;
+        let envelope = read.envelope;
+        let Some(definition) = self.workflows.get(&envelope.service) else {
+            let known: Vec<&str> = self.workflows.names().map(ServiceName::as_str).collect();
+            return Err(Rejection::UnknownService { name: envelope.service.to_string(), known: known.join(", ") });
+        };
+        if let Some(version) = envelope.form_version.as_ref().filter(|v| definition.form(v).is_none()) {
+            return Err(Rejection::UnknownForm {
+                service: envelope.service.to_string(),
+                version: version.clone(),
+                known: definition.form_versions().collect::<Vec<_>>().join(", "),
+            });
+        }
+        let sender = sender.clone();
+        Ok(Submission { application_id, sender, envelope, observed_at, content: read.content, raw: bytes })
+    }
+
+    /// When it legally came in: as claimed where the sender may claim it, else as observed.
+    pub fn received_at(&self, submission: &Submission) -> Timestamp {
+        let claimed = submission.envelope.received_at.filter(|_| submission.sender.may_claim("received_at"));
+        claimed.unwrap_or(submission.observed_at)
+    }
+
+    /// The data against its form.
+    pub fn validate(&self, submission: &Submission) -> Result<Validated, Vec<FormError>> {
+        let envelope = &submission.envelope;
+        let day = berlin_date(self.received_at(submission));
+        let definition = self.workflows.get(&envelope.service);
+        let form = definition.and_then(|d| match &envelope.form_version {
+            Some(version) => d.form(version),
+            None => d.form_on(day),
+        });
+        let Some(form) = form else {
+            let message = format!("Antrag: am {day} gilt kein Formular für {}", envelope.service);
+            return Err(vec![FormError { pointer: String::new(), message }]);
+        };
+        form.validate(&Arc::new(envelope.data.clone()))
+    }
+
+    /// The once-only keys of an application; the store says what others did with them.
+    pub fn once_keys(&self, submission: &Submission, valid: &Validated) -> Vec<OnceKey> {
+        let envelope = &submission.envelope;
+        let definition = self.workflows.get(&envelope.service);
+        definition.map(|d| once::keys(d, &self.once_secret, &envelope.ars, &valid.data)).unwrap_or_default()
+    }
+
+    pub(crate) fn stopped(&self, service: &ServiceName, ars: &Ars) -> bool {
+        self.settings.stops.iter().any(|stop| stop.covers(service, ars))
+    }
+
+    /// Whether the keyed draw takes this application. The sender cannot choose the id that is drawn by.
+    pub(crate) fn sampled(&self, id: ApplicationId) -> bool {
+        let drawn = self.sample_secret.mac([id.0.as_bytes().as_slice()]);
+        let head = drawn.0.first_chunk::<8>().map_or(u64::MAX, |bytes| u64::from_be_bytes(*bytes));
+        head % 1_000_000 < self.settings.sample_ppm
+    }
+
+    pub(crate) fn content_for_audit(&self, submission: &Submission) -> domain::Digest {
+        self.audit_secret.mac([submission.content.0.as_slice()])
+    }
+}

@@ -1,0 +1,279 @@
+//! One step of a case: an event and its surroundings in, effects out.
+//!
+//! The hot path is this function over a batch; `decide` on the command line is this function with its effects printed.
+
+use crate::decode::Submission;
+use crate::effects::{AuditEntry, AuditPayload, Claim, Decided, Effect, Message, Registered, Task};
+use crate::office::Office;
+use crate::{OnceKey, Validated};
+use domain::{ApplicationId, Decision, Digest, FormError, Outcome, berlin_iso};
+use jiff::Timestamp;
+use rules::{Context, EarlierClaim, Facts};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Where a case stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CaseState {
+    /// A final decision went out.
+    Decided,
+    /// A person decides.
+    Referred,
+    /// The applicant must mend the form.
+    CorrectionNeeded,
+    /// Another body is competent.
+    Forwarded,
+}
+
+impl CaseState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided => "decided",
+            Self::Referred => "referred",
+            Self::CorrectionNeeded => "correction_needed",
+            Self::Forwarded => "forwarded",
+        }
+    }
+    pub fn after(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Granted | Outcome::PartlyGranted | Outcome::Refused => Self::Decided,
+            Outcome::Referred => Self::Referred,
+            Outcome::CorrectionNeeded => Self::CorrectionNeeded,
+            Outcome::Forwarded => Self::Forwarded,
+        }
+    }
+}
+
+/// What happened to a case.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// An application arrived, with its form checked.
+    Received { submission: Submission, form: Result<Validated, Vec<FormError>> },
+}
+
+/// What the store knows that bears on a step.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// The application's once-only keys with what earlier applications claimed.
+    pub once: Vec<(OnceKey, Vec<EarlierClaim>)>,
+}
+
+impl Office {
+    /// Steps a case. Total: there is always an answer, and where a rule fails it is a person.
+    pub fn step(&self, event: &Event, surroundings: &Surroundings, now: Timestamp) -> Vec<Effect> {
+        let Event::Received { submission, form } = event;
+        let context = self.context(submission, surroundings, now);
+        let decision = match form {
+            Ok(valid) => self.rules.decide(&facts(submission, valid), &context),
+            Err(errors) => correction(submission, errors),
+        };
+        let mut effects = Vec::with_capacity(6);
+        effects.push(Effect::Register(Box::new(self.registered(submission, &decision))));
+        effects.extend(claims(&decision, surroundings).into_iter().map(Effect::Claim));
+        effects.extend(task(&decision, now).map(Effect::OpenTask));
+        effects.extend(messages(&decision, now).into_iter().map(Effect::Publish));
+        effects.push(Effect::Audit(self.audit(submission, &decision, now)));
+        effects.push(Effect::Decide(Box::new(Decided { decision, context })));
+        effects
+    }
+
+    fn context(&self, submission: &Submission, surroundings: &Surroundings, now: Timestamp) -> Context {
+        let envelope = &submission.envelope;
+        let sender = &submission.sender;
+        let definition = self.workflows.get(&envelope.service);
+        let pointers = definition.map(|d| d.free_text.as_slice()).unwrap_or_default();
+        let filled = |pointer: &String| match envelope.data.pointer(pointer) {
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(Value::Null) | None => false,
+            Some(_) => true,
+        };
+        let expected = definition.map(|d| d.attachments.as_slice()).unwrap_or_default();
+        let trusted = envelope.evidence.iter().filter(|e| sender.trusts(&e.kind));
+        let received_at = self.received_at(submission);
+        let gap = submission.observed_at.as_second() - received_at.as_second();
+        Context {
+            decided_at: now,
+            received_at,
+            channel: envelope.channel.filter(|_| sender.may_claim("channel")).unwrap_or_default(),
+            trust_level: envelope.trust_level.filter(|_| sender.may_claim("trust_level")).unwrap_or_default(),
+            evidence: trusted.map(|e| (e.kind.clone(), e.data.clone())).collect(),
+            free_text: pointers.iter().any(filled),
+            unexpected_attachments: envelope.attachments.iter().any(|a| !expected.contains(&a.name)),
+            // A receipt in the future is as doubtful as one long ago.
+            backdated: gap > self.settings.backdating_days * 86_400 || gap < -86_400,
+            earlier: surroundings.once.iter().map(|(key, claims)| (key.name.clone(), claims.clone())).collect(),
+            sample: self.sampled(submission.application_id),
+            risk: false,
+            stopped: self.stopped(&envelope.service, &envelope.ars),
+        }
+    }
+
+    fn registered(&self, submission: &Submission, decision: &Decision) -> Registered {
+        Registered {
+            application_id: submission.application_id,
+            sender: submission.sender.name.clone(),
+            client_id: submission.envelope.id.as_str().to_owned(),
+            service: submission.envelope.service.clone(),
+            ars: submission.envelope.ars.clone(),
+            form_version: decision.form_version.clone(),
+            content: submission.content,
+            raw: submission.raw.clone(),
+            observed_at: submission.observed_at,
+            received_at: self.received_at(submission),
+            state: CaseState::after(decision.outcome),
+        }
+    }
+
+    fn audit(&self, submission: &Submission, decision: &Decision, now: Timestamp) -> AuditEntry {
+        let bytes = serde_json::to_vec(decision).unwrap_or_default();
+        AuditEntry {
+            application_id: submission.application_id,
+            at: now,
+            actor: "dunkelwerk".to_owned(),
+            action: "decided",
+            payload: AuditPayload {
+                service: decision.service.clone(),
+                ars: decision.ars.clone(),
+                sender: submission.sender.name.clone(),
+                content: self.content_for_audit(submission),
+                outcome: decision.outcome,
+                automatic: decision.automatic,
+                rule_set: decision.rule_set.clone(),
+                reasons: decision.referral.as_ref().map(|r| r.reasons.clone()).unwrap_or_default(),
+                decision: Digest::of(&bytes),
+            },
+        }
+    }
+}
+
+fn facts(submission: &Submission, valid: &Validated) -> Facts {
+    Facts {
+        application_id: submission.application_id,
+        id: submission.envelope.id.clone(),
+        service: submission.envelope.service.clone(),
+        ars: submission.envelope.ars.clone(),
+        form_version: valid.form.version.clone(),
+        form_digest: valid.form.digest(),
+        data: valid.data.clone(),
+        decision_no: 1,
+    }
+}
+
+/// A readable application that breaks its form is accepted, and answered with every violation (§ 24 Abs. 3 VwVfG).
+fn correction(submission: &Submission, errors: &[FormError]) -> Decision {
+    let facts = Facts {
+        application_id: submission.application_id,
+        id: submission.envelope.id.clone(),
+        service: submission.envelope.service.clone(),
+        ars: submission.envelope.ars.clone(),
+        form_version: submission.envelope.form_version.clone().unwrap_or_default(),
+        form_digest: Digest::of(&[]),
+        data: std::sync::Arc::default(),
+        decision_no: 1,
+    };
+    let mut decision = facts.decision(Outcome::CorrectionNeeded);
+    decision.errors = errors.to_vec();
+    decision
+}
+
+/// Once-only keys are taken where something was granted, or where a person may still grant it.
+fn claims(decision: &Decision, surroundings: &Surroundings) -> Vec<Claim> {
+    let proposal = decision.referral.as_ref().and_then(|r| r.proposal);
+    let taken = matches!(proposal.unwrap_or(decision.outcome), Outcome::Granted | Outcome::PartlyGranted);
+    if !taken {
+        return Vec::new();
+    }
+    let day = |field: &Option<String>| {
+        let value = field.as_ref().and_then(|name| decision.result.get(name));
+        value.and_then(Value::as_str).and_then(|text| text.parse().ok())
+    };
+    let each = |(key, earlier): &(OnceKey, Vec<EarlierClaim>)| {
+        let before = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
+        let claim = |i: u32| Claim {
+            application_id: decision.application_id,
+            name: key.name.clone(),
+            digest: key.digest,
+            ordinal: before.saturating_add(i),
+            from: day(&key.from_field),
+            to: day(&key.to_field),
+        };
+        (1..=key.count).map(claim).collect::<Vec<_>>()
+    };
+    surroundings.once.iter().flat_map(each).collect()
+}
+
+fn task(decision: &Decision, now: Timestamp) -> Option<Task> {
+    decision.referral.as_ref().map(|referral| Task {
+        application_id: decision.application_id,
+        service: decision.service.clone(),
+        ars: decision.ars.clone(),
+        queue: referral.queue.clone(),
+        reasons: referral.reasons.clone(),
+        proposal: referral.proposal,
+        opened_at: now,
+    })
+}
+
+/// Results and tasks as CloudEvents 1.0 in structured mode.
+fn messages(decision: &Decision, now: Timestamp) -> Vec<Message> {
+    let mut messages = Vec::with_capacity(2);
+    let outward = decision.outward();
+    let id = decision.notice_id.map_or_else(|| event_id(decision.application_id, "decision/1"), |n| n.to_string());
+    let key = format!("{}.{}.{}", decision.service, decision.ars, decision.outcome.as_str());
+    let data = serde_json::to_value(&outward).unwrap_or_default();
+    messages.push(message(decision, "dunkelwerk.results", key, id, "de.dunkelwerk.decision.v1", data, now));
+    if let Some(referral) = &decision.referral {
+        let id = event_id(decision.application_id, "task/1");
+        let key = format!("{}.{}", decision.ars, referral.queue);
+        let data = json!({
+            "application_id": decision.application_id, "id": decision.id, "service": decision.service,
+            "ars": decision.ars, "authority": decision.authority, "referral": referral, "result": decision.result,
+            "reasons": decision.reasons,
+        });
+        messages.push(message(decision, "dunkelwerk.tasks", key, id, "de.dunkelwerk.task.v1", data, now));
+    }
+    messages
+}
+
+fn event_id(application: ApplicationId, what: &str) -> String {
+    uuid::Uuid::new_v5(&application.0, what.as_bytes()).to_string()
+}
+
+fn message(
+    decision: &Decision,
+    exchange: &'static str,
+    routing_key: String,
+    id: String,
+    kind: &str,
+    data: Value,
+    now: Timestamp,
+) -> Message {
+    // A BTreeMap gives the same bytes for the same message whatever map serde_json uses.
+    let source = decision.authority.as_deref().map_or_else(|| "urn:dunkelwerk".to_owned(), urn);
+    let event: BTreeMap<&str, Value> = BTreeMap::from([
+        ("specversion", "1.0".into()),
+        ("id", id.clone().into()),
+        ("source", source.into()),
+        ("type", kind.into()),
+        ("subject", decision.application_id.to_string().into()),
+        ("time", berlin_iso(now).into()),
+        ("datacontenttype", "application/json".into()),
+        ("data", data),
+    ]);
+    let body = serde_json::to_vec(&event).unwrap_or_default();
+    Message { application_id: decision.application_id, exchange, routing_key, message_id: id, body }
+}
+
+/// CloudEvents wants a URI reference as source: the authority's name, percent-encoded (RFC 3986).
+fn urn(authority: &str) -> String {
+    let encoded: String = authority
+        .bytes()
+        .map(|b| match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    format!("urn:dunkelwerk:behoerde:{encoded}")
+}
