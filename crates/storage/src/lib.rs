@@ -1,1 +1,19 @@
-//! skeleton
+//! Cases, decisions, tasks, inbox, outbox, queue and audit in PostgreSQL or SQLite: the same behaviour from both.
+//!
+//! Knows no rules, no broker, no HTTP. One batch is one transaction: either all of it is there or nothing, and only a
+//! [`Committed`] proves the first. Start with [`Store`].
+
+mod error;
+mod postgres;
+mod rows;
+mod sqlite;
+mod store;
+
+pub use error::StoreError;
+pub use postgres::PostgresStore;
+pub use rows::{
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, CaseView, ClaimRow, Committed, ConflictRow, DeadLetter,
+    DecisionRow, Dated, Identity, Known, Leased, OutboxRow, Overview, OverviewLine, QueueRow, Status, TaskRow,
+};
+pub use sqlite::SqliteStore;
+pub use store::{Store, open};

@@ -1,1 +1,41 @@
-//! skeleton
+//! The HTTP side: JSON API for senders, health and metrics for operators, read-only German pages for officials.
+//!
+//! Decides nothing, writes nothing to the database, names no broker: an application leaves through the [`Intake`] that
+//! the binary wires. Reads no environment and no files; clock and ids are handed in. Start with [`router`].
+
+mod api;
+mod body;
+mod errors;
+mod guard;
+mod intake;
+mod link;
+mod ops;
+mod pages;
+mod problem;
+mod state;
+mod telemetry;
+
+pub use api::openapi_json;
+pub use intake::{Accepted, Intake, IntakeError};
+pub use link::StatusLinks;
+pub use state::{RoleReport, WebState};
+
+use axum::Router;
+use state::Shared;
+use std::sync::Arc;
+
+/// All routes, with limits, security headers and problems around them.
+pub fn router(state: WebState) -> Router {
+    let shared: Shared = Arc::new(state);
+    let (api, openapi) = api::routes().split_for_parts();
+    let docs = utoipa_swagger_ui::SwaggerUi::new("/docs").url("/openapi.json", openapi);
+    let routes = Router::new()
+        .merge(api)
+        .merge(docs)
+        .merge(errors::routes())
+        .merge(pages::routes(&shared))
+        .fallback(guard::unknown_path)
+        .method_not_allowed_fallback(guard::wrong_method)
+        .with_state(shared);
+    guard::around(routes)
+}

@@ -1,0 +1,128 @@
+//! PostgreSQL 15 and later. Multi-row statements over arrays: one round trip a table, whatever the batch.
+
+mod commit;
+mod queue;
+mod read;
+
+use crate::rows::{
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
+    TaskRow,
+};
+use crate::{Store, StoreError};
+use async_trait::async_trait;
+use domain::{ApplicationId, Digest};
+use jiff::Timestamp;
+use sqlx::Executor;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// Connections per process: a few batches in flight, the relay, the queue and the pages.
+const MAX_CONNECTIONS: u32 = 12;
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A pool of connections to the primary; a replica is never read for a decision.
+#[derive(Debug, Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Prepares a pool; the first use connects, so that a program can start before its database does.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("dunkelwerk");
+        let pool = PgPoolOptions::new()
+            .max_connections(MAX_CONNECTIONS)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .after_connect(|connection, _| {
+                // Spelled out, never left to a server's default: an acknowledged application is on disk.
+                let session = "set synchronous_commit = on; set lock_timeout = '5s'; set statement_timeout = '30s'";
+                Box::pin(async move { connection.execute(session).await.map(|_| ()) })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        // sqlx takes an advisory lock: several processes may start at once.
+        Ok(sqlx::migrate!("migrations/postgres").run(&self.pool).await?)
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        sqlx::query("insert into attempts (key, attempts, last_at) values ('\\x00', 0, now())").execute(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(())
+    }
+    async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError> {
+        read::look_up(&self.pool, identities).await
+    }
+    async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError> {
+        read::claims(&self.pool, digests).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        commit::commit(&self.pool, batch).await
+    }
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+        commit::count_attempts(&self.pool, keys, at).await
+    }
+    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        read::unpublished(&self.pool, before, limit).await
+    }
+    async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+        let mut connection = self.pool.acquire().await?;
+        commit::mark_published(&mut connection, ids, at).await
+    }
+    async fn enqueue(&self, rows: &[QueueRow]) -> Result<(), StoreError> {
+        queue::enqueue(&self.pool, rows).await
+    }
+    async fn lease(&self, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
+        queue::lease(&self.pool, limit, now, until).await
+    }
+    async fn settle(&self, leased: &[(i64, i64)]) -> Result<u64, StoreError> {
+        queue::settle(&self.pool, leased).await
+    }
+    async fn release_leases(&self) -> Result<u64, StoreError> {
+        // Not null: the row was handed out before, so it counts as redelivered.
+        let epoch = OffsetDateTime::UNIX_EPOCH;
+        let done = sqlx::query("update queue set leased_until = $1 where leased_until is not null").bind(epoch);
+        Ok(done.execute(&self.pool).await?.rows_affected())
+    }
+    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        queue::bury(&self.pool, letter).await
+    }
+    async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
+        read::status(&self.pool, id).await
+    }
+    async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
+        read::overview(&self.pool, now).await
+    }
+    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        read::tasks(&self.pool, reason, offset, limit).await
+    }
+    async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+        read::case(&self.pool, id).await
+    }
+}
+
+/// An instant as the database keeps it: microseconds, UTC.
+pub(crate) fn instant(at: Timestamp) -> OffsetDateTime {
+    let micros = i128::from(at.as_microsecond());
+    OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+pub(crate) fn timestamp(at: OffsetDateTime) -> Timestamp {
+    let micros = at.unix_timestamp_nanos() / 1_000;
+    i64::try_from(micros).ok().and_then(|m| Timestamp::from_microsecond(m).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+pub(crate) use read::split_reasons;
+
+pub(crate) fn digest(bytes: &[u8]) -> Digest {
+    Digest(bytes.try_into().unwrap_or([0; 32]))
+}

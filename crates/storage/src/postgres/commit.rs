@@ -1,0 +1,266 @@
+//! One batch, one transaction.
+
+use super::instant;
+use crate::StoreError;
+use crate::rows::{
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, Committed, ConflictRow, DecisionRow, OutboxRow,
+    TaskRow,
+};
+use domain::Digest;
+use jiff::{Timestamp, civil::Date};
+use sqlx::postgres::{PgConnection, PgPool};
+use std::collections::HashMap;
+use uuid::Uuid;
+
+pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed, StoreError> {
+    // One order for all writers, so that two batches with the same keys wait for each other instead of deadlocking.
+    batch.applications.sort_by(|a, b| a.identity.cmp(&b.identity));
+    batch.claims.sort_by_key(|c| (c.digest, c.ordinal));
+    let mut tx = pool.begin().await?;
+    if applications(&mut tx, &batch.applications).await? < batch.applications.len() as u64
+        || claims(&mut tx, &batch.claims).await? < batch.claims.len() as u64
+    {
+        tx.rollback().await?;
+        return Err(StoreError::Raced);
+    }
+    cases(&mut tx, &batch.cases).await?;
+    decisions(&mut tx, &batch.decisions).await?;
+    tasks(&mut tx, &batch.tasks).await?;
+    outbox(&mut tx, &batch.outbox, batch.at).await?;
+    audit(&mut tx, &batch.audit).await?;
+    aliases(&mut tx, &batch.aliases).await?;
+    conflicts(&mut tx, &batch.conflicts).await?;
+    mark_published(&mut tx, &batch.published, batch.at).await?;
+    tx.commit().await.map_err(unknown)?;
+    Ok(Committed::new(batch.outbox))
+}
+
+/// A commit whose answer was lost may have happened.
+fn unknown(error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Refused(text) => StoreError::Refused(text),
+        StoreError::Raced => StoreError::Raced,
+        StoreError::Unavailable(text) => StoreError::Unavailable(format!("commit unknown: {text}")),
+    }
+}
+
+/// A column of a batch, as PostgreSQL's UNNEST wants it.
+fn column<R, T>(rows: &[R], field: impl Fn(&R) -> T) -> Vec<T> {
+    rows.iter().map(field).collect()
+}
+
+fn bytes(digest: &Digest) -> Vec<u8> {
+    digest.0.to_vec()
+}
+
+pub(super) fn day(day: Option<Date>) -> Option<time::Date> {
+    let day = day?;
+    let month = time::Month::try_from(u8::try_from(day.month()).ok()?).ok()?;
+    time::Date::from_calendar_date(i32::from(day.year()), month, u8::try_from(day.day()).ok()?).ok()
+}
+
+async fn applications(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let done = sqlx::query(
+        "insert into applications (application_id, sender, service, client_id, ars, form_version, content, raw, \
+         observed_at, received_at) select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], \
+         $6::text[], $7::bytea[], $8::bytea[], $9::timestamptz[], $10::timestamptz[]) on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.identity.sender.clone()))
+    .bind(column(rows, |r| r.identity.service.clone()))
+    .bind(column(rows, |r| r.identity.client_id.clone()))
+    .bind(column(rows, |r| r.ars.clone()))
+    .bind(column(rows, |r| r.form_version.clone()))
+    .bind(column(rows, |r| bytes(&r.content)))
+    .bind(column(rows, |r| r.raw.clone()))
+    .bind(column(rows, |r| instant(r.observed_at)))
+    .bind(column(rows, |r| instant(r.received_at)));
+    Ok(done.execute(tx).await?.rows_affected())
+}
+
+async fn claims(tx: &mut PgConnection, rows: &[ClaimRow]) -> Result<u64, StoreError> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let done = sqlx::query(
+        "insert into once_claims (digest, ordinal, name, application_id, valid_from, valid_to) \
+         select * from unnest($1::bytea[], $2::int[], $3::text[], $4::uuid[], $5::date[], $6::date[]) \
+         on conflict do nothing",
+    )
+    .bind(column(rows, |r| bytes(&r.digest)))
+    .bind(column(rows, |r| r.ordinal))
+    .bind(column(rows, |r| r.name.clone()))
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| day(r.from)))
+    .bind(column(rows, |r| day(r.to)));
+    Ok(done.execute(tx).await?.rows_affected())
+}
+
+async fn cases(tx: &mut PgConnection, rows: &[CaseRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into cases (application_id, service, ars, state, outcome, automatic, updated_at) \
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], \
+         $7::timestamptz[])",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.service.clone()))
+    .bind(column(rows, |r| r.ars.clone()))
+    .bind(column(rows, |r| r.state.clone()))
+    .bind(column(rows, |r| r.outcome.clone()))
+    .bind(column(rows, |r| r.automatic))
+    .bind(column(rows, |r| instant(r.updated_at)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn decisions(tx: &mut PgConnection, rows: &[DecisionRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into decisions (application_id, decision_no, notice_id, rule_set, decided_at, decision, trace, \
+         context) select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::timestamptz[], \
+         $6::bytea[], $7::bytea[], $8::bytea[])",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.decision_no))
+    .bind(column(rows, |r| r.notice_id))
+    .bind(column(rows, |r| r.rule_set.clone()))
+    .bind(column(rows, |r| instant(r.decided_at)))
+    .bind(column(rows, |r| r.decision.clone()))
+    .bind(column(rows, |r| r.trace.clone()))
+    .bind(column(rows, |r| r.context.clone()))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn tasks(tx: &mut PgConnection, rows: &[TaskRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into tasks (application_id, service, ars, queue, reasons, proposal, opened_at) \
+         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
+         $7::timestamptz[])",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.service.clone()))
+    .bind(column(rows, |r| r.ars.clone()))
+    .bind(column(rows, |r| r.queue.clone()))
+    .bind(column(rows, |r| r.reasons.join(",")))
+    .bind(column(rows, |r| r.proposal.clone()))
+    .bind(column(rows, |r| instant(r.opened_at)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
+         select *, $7 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[])",
+    )
+    .bind(column(rows, |r| r.message_id))
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.exchange.clone()))
+    .bind(column(rows, |r| r.routing_key.clone()))
+    .bind(column(rows, |r| r.traceparent.clone()))
+    .bind(column(rows, |r| r.body.clone()))
+    .bind(instant(at))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into audit (application_id, at, actor, action, payload, payload_hash) \
+         select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| instant(r.at)))
+    .bind(column(rows, |r| r.actor.clone()))
+    .bind(column(rows, |r| r.action.clone()))
+    .bind(column(rows, |r| r.payload.clone()))
+    .bind(column(rows, |r| bytes(&r.payload_hash)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn aliases(tx: &mut PgConnection, rows: &[AliasRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into aliases (alias, application_id) select * from unnest($1::uuid[], $2::uuid[]) on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.alias.0))
+    .bind(column(rows, |r| r.application_id.0))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn conflicts(tx: &mut PgConnection, rows: &[ConflictRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into conflicts (application_id, original, content, raw, observed_at) \
+         select * from unnest($1::uuid[], $2::uuid[], $3::bytea[], $4::bytea[], $5::timestamptz[]) \
+         on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.original.0))
+    .bind(column(rows, |r| bytes(&r.content)))
+    .bind(column(rows, |r| r.raw.clone()))
+    .bind(column(rows, |r| instant(r.observed_at)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn mark_published(tx: &mut PgConnection, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update outbox set published_at = $2 where message_id = any($1) and published_at is null")
+        .bind(ids)
+        .bind(instant(at))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn count_attempts(pool: &PgPool, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+    let mut sorted: Vec<Digest> = keys.to_vec();
+    sorted.sort();
+    sorted.dedup();
+    let rows: Vec<(Vec<u8>, i32)> = sqlx::query_as(
+        "insert into attempts (key, attempts, last_at) select k, 1, $2 from unnest($1::bytea[]) as k \
+         on conflict (key) do update set attempts = attempts.attempts + 1, last_at = excluded.last_at \
+         returning key, attempts",
+    )
+    .bind(column(&sorted, bytes))
+    .bind(instant(at))
+    .fetch_all(pool)
+    .await?;
+    let counts: HashMap<Vec<u8>, i32> = rows.into_iter().collect();
+    let count = |key: &Digest| counts.get(key.0.as_slice()).copied().unwrap_or(1);
+    Ok(keys.iter().map(|key| u32::try_from(count(key)).unwrap_or(1)).collect())
+}

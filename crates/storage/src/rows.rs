@@ -1,0 +1,249 @@
+//! What is stored, as plain rows. Decisions, traces and contexts are opaque bytes here: the store knows no rules.
+
+use domain::{ApplicationId, Digest};
+use jiff::{Timestamp, civil::Date};
+use uuid::Uuid;
+
+/// By what an application is the same one for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Identity {
+    pub sender: String,
+    pub service: String,
+    pub client_id: String,
+}
+
+/// An application that the store already has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub application_id: ApplicationId,
+    pub content: Digest,
+}
+
+/// The application as it came. Never changed.
+#[derive(Debug, Clone)]
+pub struct ApplicationRow {
+    pub application_id: ApplicationId,
+    pub identity: Identity,
+    pub ars: String,
+    pub form_version: String,
+    pub content: Digest,
+    pub raw: Vec<u8>,
+    pub observed_at: Timestamp,
+    pub received_at: Timestamp,
+}
+
+/// Where its case stands.
+#[derive(Debug, Clone)]
+pub struct CaseRow {
+    pub application_id: ApplicationId,
+    pub service: String,
+    pub ars: String,
+    pub state: String,
+    pub outcome: String,
+    pub automatic: bool,
+    pub updated_at: Timestamp,
+}
+
+/// A decision; `decision`, `trace` and `context` are JSON texts.
+#[derive(Debug, Clone)]
+pub struct DecisionRow {
+    pub application_id: ApplicationId,
+    pub decision_no: i32,
+    pub notice_id: Option<Uuid>,
+    pub rule_set: Option<String>,
+    pub decided_at: Timestamp,
+    pub decision: Vec<u8>,
+    pub trace: Vec<u8>,
+    pub context: Vec<u8>,
+}
+
+/// Work for a person. `reasons` are words of the contract's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskRow {
+    pub application_id: ApplicationId,
+    pub service: String,
+    pub ars: String,
+    pub queue: String,
+    pub reasons: Vec<String>,
+    pub proposal: Option<String>,
+    pub opened_at: Timestamp,
+}
+
+/// A claim of a once-only key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRow {
+    pub digest: Digest,
+    pub ordinal: i32,
+    pub name: String,
+    pub application_id: ApplicationId,
+    pub from: Option<Date>,
+    pub to: Option<Date>,
+}
+
+/// A message that leaves after the commit; its bytes are kept so that copies are equal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxRow {
+    pub message_id: Uuid,
+    pub application_id: ApplicationId,
+    pub exchange: String,
+    pub routing_key: String,
+    pub traceparent: Option<String>,
+    pub body: Vec<u8>,
+}
+
+/// A line of the audit, with the hash of its canonical payload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    pub application_id: ApplicationId,
+    pub at: Timestamp,
+    pub actor: String,
+    pub action: String,
+    pub payload: Vec<u8>,
+    pub payload_hash: Digest,
+}
+
+/// Another application id under which the same application came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasRow {
+    pub alias: ApplicationId,
+    pub application_id: ApplicationId,
+}
+
+/// Another content under an id that is taken: both are kept, a person looks.
+#[derive(Debug, Clone)]
+pub struct ConflictRow {
+    pub application_id: ApplicationId,
+    pub original: ApplicationId,
+    pub content: Digest,
+    pub raw: Vec<u8>,
+    pub observed_at: Timestamp,
+}
+
+/// Everything one transaction writes.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    /// When it is written.
+    pub at: Timestamp,
+    pub applications: Vec<ApplicationRow>,
+    pub cases: Vec<CaseRow>,
+    pub decisions: Vec<DecisionRow>,
+    pub tasks: Vec<TaskRow>,
+    pub claims: Vec<ClaimRow>,
+    pub outbox: Vec<OutboxRow>,
+    pub audit: Vec<AuditRow>,
+    pub aliases: Vec<AliasRow>,
+    pub conflicts: Vec<ConflictRow>,
+    /// Outbox rows of earlier batches that are confirmed by now.
+    pub published: Vec<Uuid>,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.applications.is_empty()
+            && self.audit.is_empty()
+            && self.aliases.is_empty()
+            && self.conflicts.is_empty()
+            && self.published.is_empty()
+    }
+}
+
+/// Proof of a finished transaction: only a store can make one.
+#[derive(Debug)]
+pub struct Committed {
+    outbox: Vec<OutboxRow>,
+}
+
+impl Committed {
+    pub(crate) fn new(outbox: Vec<OutboxRow>) -> Self {
+        Self { outbox }
+    }
+    /// The messages that may leave now.
+    pub fn outbox(&self) -> &[OutboxRow] {
+        &self.outbox
+    }
+}
+
+/// An application in the embedded queue.
+#[derive(Debug, Clone)]
+pub struct QueueRow {
+    pub application_id: ApplicationId,
+    pub sender: String,
+    pub traceparent: Option<String>,
+    pub body: Vec<u8>,
+    pub enqueued_at: Timestamp,
+}
+
+/// A queue row that this worker holds until `fence` is taken over by another.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    pub id: i64,
+    pub fence: i64,
+    pub redelivered: bool,
+    pub row: QueueRow,
+}
+
+/// A message that can never become an application.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    pub application_id: Option<ApplicationId>,
+    pub sender: Option<String>,
+    /// A stable word, such as `invalid_json`.
+    pub cause: String,
+    pub detail: String,
+    pub body: Vec<u8>,
+    pub at: Timestamp,
+}
+
+/// What a portal may ask about an application. `decision` is the stored decision's JSON (not yet outward).
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub application_id: ApplicationId,
+    pub state: String,
+    pub decision: Option<Vec<u8>>,
+}
+
+/// A value with a time, for lists.
+#[derive(Debug, Clone)]
+pub struct Dated<T> {
+    pub at: Timestamp,
+    pub value: T,
+}
+
+/// One line of the overview: how many cases of a service ended how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OverviewLine {
+    pub service: String,
+    pub outcome: String,
+    pub automatic: bool,
+    pub count: i64,
+}
+
+/// Figures for the first page and for metrics.
+#[derive(Debug, Clone, Default)]
+pub struct Overview {
+    pub lines: Vec<OverviewLine>,
+    /// Referral reason (contract word) and how many open tasks name it.
+    pub reasons: Vec<(String, i64)>,
+    /// Open tasks.
+    pub open_tasks: i64,
+    /// Applications waiting in the embedded queue.
+    pub waiting: i64,
+    /// Age of the oldest waiting application, seconds.
+    pub oldest_waiting_seconds: Option<i64>,
+    /// Dead letters kept in the store.
+    pub dead_letters: i64,
+    /// Messages committed but not yet confirmed by the broker.
+    pub unpublished: i64,
+    pub duplicates: i64,
+    pub conflicts: i64,
+}
+
+/// One case with everything that explains it.
+#[derive(Debug, Clone)]
+pub struct CaseView {
+    pub application: ApplicationRow,
+    pub case: CaseRow,
+    pub decision: Option<DecisionRow>,
+    pub task: Option<TaskRow>,
+    pub audit: Vec<AuditRow>,
+}

@@ -1,0 +1,113 @@
+//! SQLite, embedded: WAL, `synchronous=FULL`, one writer. For a village, a demonstration, a developer's machine.
+
+mod commit;
+mod queue;
+mod read;
+
+use crate::rows::{
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
+    TaskRow,
+};
+use crate::{Store, StoreError};
+use async_trait::async_trait;
+use domain::{ApplicationId, Digest};
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::time::Duration;
+use uuid::Uuid;
+
+const READERS: u32 = 4;
+/// How long one process waits for another that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// One writing and a few reading connections on one file.
+#[derive(Debug, Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    reader: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens or creates the file.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: what was answered "accepted" survives a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_TIMEOUT)
+            .foreign_keys(true);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
+        let writer = writer.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+        Ok(Self { writer, reader })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(sqlx::migrate!("migrations/sqlite").run(&self.writer).await?)
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query("insert into attempts (key, attempts, last_at) values (x'00', 0, 0)").execute(&mut *tx).await?;
+        tx.rollback().await?;
+        Ok(())
+    }
+    async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError> {
+        read::look_up(&self.reader, identities).await
+    }
+    async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError> {
+        read::claims(&self.reader, digests).await
+    }
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
+        commit::commit(&self.writer, batch).await
+    }
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+        commit::count_attempts(&self.writer, keys, at).await
+    }
+    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        read::unpublished(&self.reader, before, limit).await
+    }
+    async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        commit::mark_published(&mut tx, ids, at).await?;
+        Ok(tx.commit().await?)
+    }
+    async fn enqueue(&self, rows: &[QueueRow]) -> Result<(), StoreError> {
+        queue::enqueue(&self.writer, rows).await
+    }
+    async fn lease(&self, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Leased>, StoreError> {
+        queue::lease(&self.writer, limit, now, until).await
+    }
+    async fn settle(&self, leased: &[(i64, i64)]) -> Result<u64, StoreError> {
+        queue::settle(&self.writer, leased).await
+    }
+    async fn release_leases(&self) -> Result<u64, StoreError> {
+        // Not null: the row was handed out before, so it counts as redelivered.
+        let done = sqlx::query("update queue set leased_until = 0 where leased_until is not null");
+        Ok(done.execute(&self.writer).await?.rows_affected())
+    }
+    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        queue::bury(&self.writer, letter).await
+    }
+    async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
+        read::status(&self.reader, id).await
+    }
+    async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
+        read::overview(&self.reader, now).await
+    }
+    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        read::tasks(&self.reader, reason, offset, limit).await
+    }
+    async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+        read::case(&self.reader, id).await
+    }
+}
+
+pub(crate) fn timestamp(micros: i64) -> Timestamp {
+    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
+}

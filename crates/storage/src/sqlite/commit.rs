@@ -1,0 +1,206 @@
+//! One batch, one transaction. Statements are prepared once a connection; a row costs microseconds, the sync is shared.
+
+use crate::StoreError;
+use crate::rows::{Batch, ClaimRow, Committed, OutboxRow};
+use domain::Digest;
+use jiff::Timestamp;
+use sqlx::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
+use uuid::Uuid;
+
+pub(super) async fn commit(pool: &SqlitePool, batch: Batch) -> Result<Committed, StoreError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    if !first(&mut tx, &batch).await? {
+        tx.rollback().await?;
+        return Err(StoreError::Raced);
+    }
+    results(&mut tx, &batch).await?;
+    for row in &batch.outbox {
+        outbox(&mut tx, row, batch.at).await?;
+    }
+    for row in &batch.audit {
+        sqlx::query(
+            "insert into audit (application_id, at, actor, action, payload, payload_hash) values (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.application_id.0)
+        .bind(row.at.as_microsecond())
+        .bind(&row.actor)
+        .bind(&row.action)
+        .bind(&row.payload)
+        .bind(row.payload_hash.0.as_slice())
+        .execute(&mut *tx)
+        .await?;
+    }
+    seconds(&mut tx, &batch).await?;
+    mark_published(&mut tx, &batch.published, batch.at).await?;
+    tx.commit().await?;
+    Ok(Committed::new(batch.outbox))
+}
+
+/// Applications and claims; false where another was first.
+async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreError> {
+    for row in &batch.applications {
+        let done = sqlx::query(
+            "insert into applications (application_id, sender, service, client_id, ars, form_version, content, raw, \
+             observed_at, received_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing",
+        )
+        .bind(row.application_id.0)
+        .bind(&row.identity.sender)
+        .bind(&row.identity.service)
+        .bind(&row.identity.client_id)
+        .bind(&row.ars)
+        .bind(&row.form_version)
+        .bind(row.content.0.as_slice())
+        .bind(&row.raw)
+        .bind(row.observed_at.as_microsecond())
+        .bind(row.received_at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Ok(false);
+        }
+    }
+    for row in &batch.claims {
+        if claim(tx, row).await? == 0 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn claim(tx: &mut SqliteConnection, row: &ClaimRow) -> Result<u64, StoreError> {
+    let done = sqlx::query(
+        "insert into once_claims (digest, ordinal, name, application_id, valid_from, valid_to) \
+         values (?, ?, ?, ?, ?, ?) on conflict do nothing",
+    )
+    .bind(row.digest.0.as_slice())
+    .bind(row.ordinal)
+    .bind(&row.name)
+    .bind(row.application_id.0)
+    .bind(row.from.map(|d| d.to_string()))
+    .bind(row.to.map(|d| d.to_string()))
+    .execute(tx)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
+    for row in &batch.cases {
+        sqlx::query(
+            "insert into cases (application_id, service, ars, state, outcome, automatic, updated_at) \
+             values (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.application_id.0)
+        .bind(&row.service)
+        .bind(&row.ars)
+        .bind(&row.state)
+        .bind(&row.outcome)
+        .bind(row.automatic)
+        .bind(row.updated_at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+    }
+    for row in &batch.decisions {
+        sqlx::query(
+            "insert into decisions (application_id, decision_no, notice_id, rule_set, decided_at, decision, trace, \
+             context) values (?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.application_id.0)
+        .bind(row.decision_no)
+        .bind(row.notice_id)
+        .bind(&row.rule_set)
+        .bind(row.decided_at.as_microsecond())
+        .bind(&row.decision)
+        .bind(&row.trace)
+        .bind(&row.context)
+        .execute(&mut *tx)
+        .await?;
+    }
+    for row in &batch.tasks {
+        sqlx::query(
+            "insert into tasks (application_id, service, ars, queue, reasons, proposal, opened_at) \
+             values (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.application_id.0)
+        .bind(&row.service)
+        .bind(&row.ars)
+        .bind(&row.queue)
+        .bind(row.reasons.join(","))
+        .bind(&row.proposal)
+        .bind(row.opened_at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
+         values (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(row.message_id)
+    .bind(row.application_id.0)
+    .bind(&row.exchange)
+    .bind(&row.routing_key)
+    .bind(&row.traceparent)
+    .bind(&row.body)
+    .bind(at.as_microsecond())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// What came a second time.
+async fn seconds(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
+    for row in &batch.aliases {
+        sqlx::query("insert into aliases (alias, application_id) values (?, ?) on conflict do nothing")
+            .bind(row.alias.0)
+            .bind(row.application_id.0)
+            .execute(&mut *tx)
+            .await?;
+    }
+    for row in &batch.conflicts {
+        sqlx::query(
+            "insert into conflicts (application_id, original, content, raw, observed_at) values (?, ?, ?, ?, ?) \
+             on conflict do nothing",
+        )
+        .bind(row.application_id.0)
+        .bind(row.original.0)
+        .bind(row.content.0.as_slice())
+        .bind(&row.raw)
+        .bind(row.observed_at.as_microsecond())
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn mark_published(tx: &mut SqliteConnection, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+    for id in ids {
+        sqlx::query("update outbox set published_at = ? where message_id = ? and published_at is null")
+            .bind(at.as_microsecond())
+            .bind(*id)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn count_attempts(pool: &SqlitePool, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut counts = Vec::with_capacity(keys.len());
+    for key in keys {
+        let count: i32 = sqlx::query_scalar(
+            "insert into attempts (key, attempts, last_at) values (?1, 1, ?2) \
+             on conflict (key) do update set attempts = attempts + 1, last_at = ?2 returning attempts",
+        )
+        .bind(key.0.as_slice())
+        .bind(at.as_microsecond())
+        .fetch_one(&mut *tx)
+        .await?;
+        counts.push(u32::try_from(count).unwrap_or(1));
+    }
+    tx.commit().await?;
+    Ok(counts)
+}

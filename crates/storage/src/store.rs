@@ -1,0 +1,71 @@
+//! The one trait of both databases. What it promises is held by a contract suite that runs on both.
+
+use crate::rows::{
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
+    TaskRow,
+};
+use crate::{PostgresStore, SqliteStore, StoreError};
+use async_trait::async_trait;
+use domain::{ApplicationId, Digest};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A durable store. Every write is committed (and synced) when the call returns.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Creates or upgrades the schema; safe to run from several processes at once.
+    async fn migrate(&self) -> Result<(), StoreError>;
+    /// Whether this store can be written to, with the schema this program needs.
+    async fn ready(&self) -> Result<(), StoreError>;
+
+    /// The applications known by these identities, in their order.
+    async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError>;
+    /// Earlier claims of once-only keys, by digest, in the order of their ordinals.
+    async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError>;
+    /// Writes one batch in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Raced`]: an application or claim was already there, nothing was written.
+    async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
+    /// Counts one more attempt for each key and returns the counts, in order. Committed before evaluation starts, so
+    /// that a message that kills its worker is noticed.
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError>;
+
+    /// Messages committed before a time whose confirmation nobody noted.
+    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+    async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError>;
+
+    /// Embedded queue: takes applications in, all or none.
+    async fn enqueue(&self, rows: &[QueueRow]) -> Result<(), StoreError>;
+    /// Embedded queue: leases up to `limit` rows until a time. Rows whose lease ran out count as redelivered.
+    async fn lease(&self, limit: u32, now: Timestamp, until: Timestamp) -> Result<Vec<Leased>, StoreError>;
+    /// Embedded queue: removes rows that this lease still holds; returns how many.
+    async fn settle(&self, leased: &[(i64, i64)]) -> Result<u64, StoreError>;
+    /// Embedded queue: gives all leases back at once, when no other worker runs on this store (start of `demo`).
+    async fn release_leases(&self) -> Result<u64, StoreError>;
+    /// Keeps a message that can never become an application.
+    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError>;
+
+    /// Status by application id or by an id under which the same application came.
+    async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;
+    async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
+    /// Open tasks, oldest first; `reason` filters by a contract word.
+    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
+    async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
+}
+
+/// Opens a store by URL: `postgres://…` or `sqlite://path`.
+///
+/// # Errors
+/// An URL of another kind, or a database that cannot be opened.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, StoreError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(PostgresStore::open(url).await?));
+    }
+    if url.starts_with("sqlite:") {
+        return Ok(Arc::new(SqliteStore::open(url).await?));
+    }
+    Err(StoreError::Refused("DATABASE_URL must begin with postgres:// or sqlite://".into()))
+}
