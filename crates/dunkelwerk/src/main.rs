@@ -1,1 +1,53 @@
-fn main() {}
+//! dunkelwerk: decides applications of German public administration automatically where the law allows it.
+//!
+//! The one binary: it reads environment and files, wires the crates and carries the subcommands. Start with [`cli`].
+
+mod cli;
+mod config;
+mod decide;
+mod demo;
+mod failure;
+mod intake;
+mod load;
+mod operate;
+mod output;
+mod rules_check;
+mod sample;
+mod serve;
+mod submit;
+mod telemetry;
+
+use clap::Parser;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => Err(Failure::Unreachable(format!("no threads can be started: {error}"))),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
+    use cli::{Command, RulesCommand};
+    let config = config::Config::read(arguments.config.as_deref())?;
+    match arguments.command {
+        Command::Demo(demo) => demo::demo(config, demo).await,
+        Command::Serve(serve) => serve::serve(config, serve).await,
+        Command::Submit(submit) => submit::submit(config, submit).await,
+        Command::Decide(decide) => decide::decide(config, &decide),
+        Command::Rules { command: RulesCommand::Check(check) } => rules_check::check(&config, &check),
+        Command::Migrate => operate::migrate(&config).await,
+        Command::Topology => operate::topology(&config).await,
+        Command::Openapi => operate::openapi(),
+    }
+}

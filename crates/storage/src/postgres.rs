@@ -68,7 +68,10 @@ impl Store for PostgresStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         commit::commit(&self.pool, batch).await
     }
-    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+    async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError> {
+        read::attempts(&self.pool, keys).await
+    }
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.pool, keys, at).await
     }
     async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
@@ -98,6 +101,17 @@ impl Store for PostgresStore {
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         read::status(&self.pool, id).await
+    }
+    async fn durations(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "select (extract(epoch from d.decided_at - a.observed_at) * 1000000)::bigint from decisions d \
+             join applications a using (application_id) order by d.decided_at desc limit $1",
+        );
+        Ok(rows.bind(i64::from(limit)).fetch_all(&self.pool).await?)
+    }
+    async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from attempts where last_at < $1").bind(instant(before));
+        Ok(done.execute(&self.pool).await?.rows_affected())
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         read::overview(&self.pool, now).await

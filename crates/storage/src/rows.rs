@@ -150,16 +150,22 @@ impl Batch {
 /// Proof of a finished transaction: only a store can make one.
 #[derive(Debug)]
 pub struct Committed {
-    outbox: Vec<OutboxRow>,
+    batch: Batch,
 }
 
 impl Committed {
-    pub(crate) fn new(outbox: Vec<OutboxRow>) -> Self {
-        Self { outbox }
+    pub(crate) fn new(batch: Batch) -> Self {
+        Self { batch }
     }
     /// The messages that may leave now.
     pub fn outbox(&self) -> &[OutboxRow] {
-        &self.outbox
+        &self.batch.outbox
+    }
+    pub fn cases(&self) -> &[CaseRow] {
+        &self.batch.cases
+    }
+    pub fn tasks(&self) -> &[TaskRow] {
+        &self.batch.tasks
     }
 }
 

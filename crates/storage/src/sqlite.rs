@@ -66,7 +66,10 @@ impl Store for SqliteStore {
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError> {
         commit::commit(&self.writer, batch).await
     }
-    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+    async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError> {
+        read::attempts(&self.reader, keys).await
+    }
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.writer, keys, at).await
     }
     async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
@@ -96,6 +99,17 @@ impl Store for SqliteStore {
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         read::status(&self.reader, id).await
+    }
+    async fn durations(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "select d.decided_at - a.observed_at from decisions d join applications a using (application_id) \
+             order by d.decided_at desc limit ?",
+        );
+        Ok(rows.bind(limit).fetch_all(&self.reader).await?)
+    }
+    async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from attempts where last_at < ?").bind(before.as_microsecond());
+        Ok(done.execute(&self.writer).await?.rows_affected())
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         read::overview(&self.reader, now).await

@@ -29,9 +29,11 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Raced`]: an application or claim was already there, nothing was written.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
-    /// Counts one more attempt for each key and returns the counts, in order. Committed before evaluation starts, so
+    /// How often each key was attempted so far, in order.
+    async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError>;
+    /// Counts one more attempt for each key. Committed before evaluation starts, so
     /// that a message that kills its worker is noticed.
-    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError>;
+    async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError>;
 
     /// Messages committed before a time whose confirmation nobody noted.
     async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
@@ -50,6 +52,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Status by application id or by an id under which the same application came.
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;
+    /// Microseconds from receipt to decision of the newest decisions.
+    async fn durations(&self, limit: u32) -> Result<Vec<i64>, StoreError>;
+    /// Forgets attempt counts last touched before a time; returns how many.
+    async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError>;
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
     /// Open tasks, oldest first; `reason` filters by a contract word.
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;

@@ -1,1 +1,25 @@
-//! skeleton
+//! Consumes applications, runs the pipeline, carries out effects, relays the outbox, settles every delivery explicitly.
+//!
+//! A thin shell around `workflow` (which decides) and `storage` (which keeps). Two sources have one interface: RabbitMQ
+//! and the queue embedded in the store. Start with [`Pipeline`]: it says what happens to a batch, and in which order.
+
+mod amqp;
+mod carry_out;
+mod delivery;
+mod embedded;
+mod lanes;
+mod metrics;
+mod pipeline;
+mod relay;
+mod run;
+mod spans;
+
+pub use amqp::{
+    AmqpError, AmqpSettings, ApplicationPublisher, EventPublisher, Outgoing, check_topology, declare_topology,
+};
+pub use delivery::{Delivery, Disposition, Publish, PublishError};
+pub use embedded::NoBroker;
+pub use metrics::Metrics;
+pub use pipeline::{Pipeline, Runtime};
+pub use relay::{housekeeping, relay};
+pub use run::{run_amqp, run_embedded};

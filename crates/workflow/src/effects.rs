@@ -3,7 +3,6 @@
 use domain::{ApplicationId, Ars, Decision, Digest, Outcome, ReferralReason, SenderName, ServiceName};
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
-use serde::Serialize;
 
 /// One thing to do. Closed: a new variant does not compile before every shell carries it out.
 #[derive(Debug, Clone)]
@@ -18,6 +17,10 @@ pub enum Effect {
     OpenTask(Task),
     /// Send a message once the transaction is finished.
     Publish(Message),
+    /// Answer another id under which the same application came.
+    Alias(Alias),
+    /// Keep another content under a taken id beside the first.
+    KeepConflict(Box<Conflict>),
     /// Write what happened, never to be changed.
     Audit(AuditEntry),
 }
@@ -75,7 +78,7 @@ pub struct Message {
     pub exchange: &'static str,
     pub routing_key: String,
     /// Notice id of a final decision, else the id of the event.
-    pub message_id: String,
+    pub message_id: uuid::Uuid,
     pub body: Vec<u8>,
 }
 
@@ -86,20 +89,22 @@ pub struct AuditEntry {
     pub at: Timestamp,
     pub actor: String,
     pub action: &'static str,
-    pub payload: AuditPayload,
+    pub payload: serde_json::Value,
 }
 
-/// What the audit keeps of a step.
-#[derive(Debug, Clone, Serialize)]
-pub struct AuditPayload {
-    pub service: ServiceName,
-    pub ars: Ars,
-    pub sender: SenderName,
-    /// Content hash of the application, keyed: a plain hash of personal data could be guessed.
+/// See [`Effect::Alias`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    pub alias: ApplicationId,
+    pub application_id: ApplicationId,
+}
+
+/// See [`Effect::KeepConflict`].
+#[derive(Debug, Clone)]
+pub struct Conflict {
+    pub application_id: ApplicationId,
+    pub original: ApplicationId,
     pub content: Digest,
-    pub outcome: Outcome,
-    pub automatic: bool,
-    pub rule_set: Option<String>,
-    pub reasons: Vec<ReferralReason>,
-    pub decision: Digest,
+    pub raw: Vec<u8>,
+    pub observed_at: Timestamp,
 }

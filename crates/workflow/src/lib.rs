@@ -15,7 +15,7 @@ mod validate;
 
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, WorkflowBook, WorkflowError};
-pub use effects::{AuditEntry, Claim, Decided, Effect, Message, Registered, Task};
+pub use effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
 pub use office::{Office, Settings, Stop};
 pub use once::OnceKey;
 pub use step::{CaseState, Event, Surroundings};

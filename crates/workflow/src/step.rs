@@ -3,7 +3,7 @@
 //! The hot path is this function over a batch; `decide` on the command line is this function with its effects printed.
 
 use crate::decode::Submission;
-use crate::effects::{AuditEntry, AuditPayload, Claim, Decided, Effect, Message, Registered, Task};
+use crate::effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
 use crate::office::Office;
 use crate::{OnceKey, Validated};
 use domain::{ApplicationId, Decision, Digest, FormError, Outcome, berlin_iso};
@@ -12,6 +12,7 @@ use rules::{Context, EarlierClaim, Facts};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +52,10 @@ impl CaseState {
 pub enum Event {
     /// An application arrived, with its form checked.
     Received { submission: Submission, form: Result<Validated, Vec<FormError>> },
+    /// The same application again: the first one's answer stands.
+    Repeated { submission: Submission, original: ApplicationId },
+    /// Another content under a sender's id that is taken: both are kept, nothing is decided on the second.
+    Collided { submission: Submission, original: ApplicationId },
 }
 
 /// What the store knows that bears on a step.
@@ -63,7 +68,11 @@ pub struct Surroundings {
 impl Office {
     /// Steps a case. Total: there is always an answer, and where a rule fails it is a person.
     pub fn step(&self, event: &Event, surroundings: &Surroundings, now: Timestamp) -> Vec<Effect> {
-        let Event::Received { submission, form } = event;
+        let (submission, form) = match event {
+            Event::Received { submission, form } => (submission, form),
+            Event::Repeated { submission, original } => return self.repeated(submission, *original, now),
+            Event::Collided { submission, original } => return self.collided(submission, *original, now),
+        };
         let context = self.context(submission, surroundings, now);
         let decision = match form {
             Ok(valid) => self.rules.decide(&facts(submission, valid), &context),
@@ -77,6 +86,48 @@ impl Office {
         effects.push(Effect::Audit(self.audit(submission, &decision, now)));
         effects.push(Effect::Decide(Box::new(Decided { decision, context })));
         effects
+    }
+
+    fn repeated(&self, submission: &Submission, original: ApplicationId, now: Timestamp) -> Vec<Effect> {
+        let alias = Alias { alias: submission.application_id, application_id: original };
+        let note = self.note(submission, original, "duplicate", now);
+        vec![Effect::Alias(alias), Effect::Audit(note)]
+    }
+
+    fn collided(&self, submission: &Submission, original: ApplicationId, now: Timestamp) -> Vec<Effect> {
+        let envelope = &submission.envelope;
+        let conflict = Conflict {
+            application_id: submission.application_id,
+            original,
+            content: submission.content,
+            raw: submission.raw.clone(),
+            observed_at: submission.observed_at,
+        };
+        let data = json!({
+            "application_id": submission.application_id, "id": envelope.id, "service": envelope.service,
+            "ars": envelope.ars, "state": "conflict", "original": original,
+        });
+        let message = event(EventMessage {
+            application_id: submission.application_id,
+            exchange: "dunkelwerk.results",
+            routing_key: format!("{}.{}.conflict", envelope.service, envelope.ars),
+            id: event_id(submission.application_id, "case/conflict"),
+            kind: "de.dunkelwerk.case.v1",
+            authority: None,
+            data,
+            now,
+        });
+        let note = self.note(submission, original, "conflict", now);
+        vec![Effect::KeepConflict(Box::new(conflict)), Effect::Publish(message), Effect::Audit(note)]
+    }
+
+    fn note(&self, submission: &Submission, original: ApplicationId, action: &'static str, now: Timestamp) -> AuditEntry {
+        let payload = json!({
+            "sender": submission.sender.name, "service": submission.envelope.service,
+            "ars": submission.envelope.ars, "content": self.content_for_audit(submission),
+            "as": submission.application_id,
+        });
+        AuditEntry { application_id: original, at: now, actor: ACTOR.to_owned(), action, payload }
     }
 
     fn context(&self, submission: &Submission, surroundings: &Surroundings, now: Timestamp) -> Context {
@@ -128,25 +179,19 @@ impl Office {
 
     fn audit(&self, submission: &Submission, decision: &Decision, now: Timestamp) -> AuditEntry {
         let bytes = serde_json::to_vec(decision).unwrap_or_default();
-        AuditEntry {
-            application_id: submission.application_id,
-            at: now,
-            actor: "dunkelwerk".to_owned(),
-            action: "decided",
-            payload: AuditPayload {
-                service: decision.service.clone(),
-                ars: decision.ars.clone(),
-                sender: submission.sender.name.clone(),
-                content: self.content_for_audit(submission),
-                outcome: decision.outcome,
-                automatic: decision.automatic,
-                rule_set: decision.rule_set.clone(),
-                reasons: decision.referral.as_ref().map(|r| r.reasons.clone()).unwrap_or_default(),
-                decision: Digest::of(&bytes),
-            },
-        }
+        let payload = json!({
+            "service": decision.service, "ars": decision.ars, "sender": submission.sender.name,
+            "content": self.content_for_audit(submission), "outcome": decision.outcome,
+            "automatic": decision.automatic, "rule_set": decision.rule_set,
+            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision": Digest::of(&bytes),
+        });
+        let application_id = submission.application_id;
+        AuditEntry { application_id, at: now, actor: ACTOR.to_owned(), action: "decided", payload }
     }
 }
+
+/// Who acts where no person does.
+const ACTOR: &str = "dunkelwerk";
 
 fn facts(submission: &Submission, valid: &Validated) -> Facts {
     Facts {
@@ -220,10 +265,20 @@ fn task(decision: &Decision, now: Timestamp) -> Option<Task> {
 fn messages(decision: &Decision, now: Timestamp) -> Vec<Message> {
     let mut messages = Vec::with_capacity(2);
     let outward = decision.outward();
-    let id = decision.notice_id.map_or_else(|| event_id(decision.application_id, "decision/1"), |n| n.to_string());
+    let id = decision.notice_id.map_or_else(|| event_id(decision.application_id, "decision/1"), |n| n.0);
     let key = format!("{}.{}.{}", decision.service, decision.ars, decision.outcome.as_str());
     let data = serde_json::to_value(&outward).unwrap_or_default();
-    messages.push(message(decision, "dunkelwerk.results", key, id, "de.dunkelwerk.decision.v1", data, now));
+    let common = |exchange, routing_key, id, kind, data| EventMessage {
+        application_id: decision.application_id,
+        exchange,
+        routing_key,
+        id,
+        kind,
+        authority: decision.authority.as_deref(),
+        data,
+        now,
+    };
+    messages.push(event(common("dunkelwerk.results", key, id, "de.dunkelwerk.decision.v1", data)));
     if let Some(referral) = &decision.referral {
         let id = event_id(decision.application_id, "task/1");
         let key = format!("{}.{}", decision.ars, referral.queue);
@@ -232,38 +287,46 @@ fn messages(decision: &Decision, now: Timestamp) -> Vec<Message> {
             "ars": decision.ars, "authority": decision.authority, "referral": referral, "result": decision.result,
             "reasons": decision.reasons,
         });
-        messages.push(message(decision, "dunkelwerk.tasks", key, id, "de.dunkelwerk.task.v1", data, now));
+        messages.push(event(common("dunkelwerk.tasks", key, id, "de.dunkelwerk.task.v1", data)));
     }
     messages
 }
 
-fn event_id(application: ApplicationId, what: &str) -> String {
-    uuid::Uuid::new_v5(&application.0, what.as_bytes()).to_string()
+fn event_id(application: ApplicationId, what: &str) -> Uuid {
+    Uuid::new_v5(&application.0, what.as_bytes())
 }
 
-fn message(
-    decision: &Decision,
+struct EventMessage<'a> {
+    application_id: ApplicationId,
     exchange: &'static str,
     routing_key: String,
-    id: String,
-    kind: &str,
+    id: Uuid,
+    kind: &'static str,
+    authority: Option<&'a str>,
     data: Value,
     now: Timestamp,
-) -> Message {
+}
+
+fn event(message: EventMessage<'_>) -> Message {
+    let source = message.authority.map_or_else(|| "urn:dunkelwerk".to_owned(), urn);
     // A BTreeMap gives the same bytes for the same message whatever map serde_json uses.
-    let source = decision.authority.as_deref().map_or_else(|| "urn:dunkelwerk".to_owned(), urn);
     let event: BTreeMap<&str, Value> = BTreeMap::from([
         ("specversion", "1.0".into()),
-        ("id", id.clone().into()),
+        ("id", message.id.to_string().into()),
         ("source", source.into()),
-        ("type", kind.into()),
-        ("subject", decision.application_id.to_string().into()),
-        ("time", berlin_iso(now).into()),
+        ("type", message.kind.into()),
+        ("subject", message.application_id.to_string().into()),
+        ("time", berlin_iso(message.now).into()),
         ("datacontenttype", "application/json".into()),
-        ("data", data),
+        ("data", message.data),
     ]);
-    let body = serde_json::to_vec(&event).unwrap_or_default();
-    Message { application_id: decision.application_id, exchange, routing_key, message_id: id, body }
+    Message {
+        application_id: message.application_id,
+        exchange: message.exchange,
+        routing_key: message.routing_key,
+        message_id: message.id,
+        body: serde_json::to_vec(&event).unwrap_or_default(),
+    }
 }
 
 /// CloudEvents wants a URI reference as source: the authority's name, percent-encoded (RFC 3986).

@@ -60,6 +60,16 @@ pub(super) async fn claims(pool: &PgPool, digests: &[Digest]) -> Result<HashMap<
     Ok(claims)
 }
 
+pub(super) async fn attempts(pool: &PgPool, keys: &[Digest]) -> Result<Vec<u32>, StoreError> {
+    let rows: Vec<(Vec<u8>, i32)> = sqlx::query_as("select key, attempts from attempts where key = any($1::bytea[])")
+        .bind(keys.iter().map(|k| k.0.to_vec()).collect::<Vec<_>>())
+        .fetch_all(pool)
+        .await?;
+    let counts: HashMap<Vec<u8>, i32> = rows.into_iter().collect();
+    let count = |key: &Digest| counts.get(key.0.as_slice()).copied().unwrap_or(0);
+    Ok(keys.iter().map(|key| u32::try_from(count(key)).unwrap_or(0)).collect())
+}
+
 impl FromRow<'_, PgRow> for OutboxRow {
     fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self {

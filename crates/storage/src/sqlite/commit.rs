@@ -34,7 +34,7 @@ pub(super) async fn commit(pool: &SqlitePool, batch: Batch) -> Result<Committed,
     seconds(&mut tx, &batch).await?;
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await?;
-    Ok(Committed::new(batch.outbox))
+    Ok(Committed::new(batch))
 }
 
 /// Applications and claims; false where another was first.
@@ -187,20 +187,17 @@ pub(super) async fn mark_published(tx: &mut SqliteConnection, ids: &[Uuid], at: 
     Ok(())
 }
 
-pub(super) async fn count_attempts(pool: &SqlitePool, keys: &[Digest], at: Timestamp) -> Result<Vec<u32>, StoreError> {
+pub(super) async fn count_attempts(pool: &SqlitePool, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    let mut counts = Vec::with_capacity(keys.len());
     for key in keys {
-        let count: i32 = sqlx::query_scalar(
+        sqlx::query(
             "insert into attempts (key, attempts, last_at) values (?1, 1, ?2) \
-             on conflict (key) do update set attempts = attempts + 1, last_at = ?2 returning attempts",
+             on conflict (key) do update set attempts = attempts + 1, last_at = ?2",
         )
         .bind(key.0.as_slice())
         .bind(at.as_microsecond())
-        .fetch_one(&mut *tx)
+        .execute(&mut *tx)
         .await?;
-        counts.push(u32::try_from(count).unwrap_or(1));
     }
-    tx.commit().await?;
-    Ok(counts)
+    Ok(tx.commit().await?)
 }

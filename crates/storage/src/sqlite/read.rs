@@ -60,6 +60,19 @@ pub(super) async fn claims(
     Ok(claims)
 }
 
+pub(super) async fn attempts(pool: &SqlitePool, keys: &[Digest]) -> Result<Vec<u32>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut counts = Vec::with_capacity(keys.len());
+    for key in keys {
+        let count: Option<u32> = sqlx::query_scalar("select attempts from attempts where key = ?")
+            .bind(key.0.as_slice())
+            .fetch_optional(&mut *connection)
+            .await?;
+        counts.push(count.unwrap_or(0));
+    }
+    Ok(counts)
+}
+
 impl FromRow<'_, SqliteRow> for OutboxRow {
     fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
         Ok(Self {

@@ -1,0 +1,145 @@
+//! The subcommands and their options; `--help` teaches.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Decides applications of public administration automatically where the law allows it, and hands every other one to a
+/// person with a proposal and its grounds.
+///
+/// Try it: `dunkelwerk demo`. In production: `dunkelwerk migrate`, `dunkelwerk topology`, `dunkelwerk serve`, with
+/// DATABASE_URL (postgres://… or sqlite://…) and AMQP_URL (amqp://…) set. Without AMQP_URL the queue is a table in the
+/// database, without DATABASE_URL the database is an SQLite file.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Settings file (TOML); unknown keys are refused.
+    #[arg(long, global = true, env = "DUNKELWERK_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make realistic applications, send them through HTTP intake, queue, workers and rules, and show what became of them.
+    Demo(Demo),
+    /// Run the production process: HTTP API and pages, workers, outbox relay, timers.
+    Serve(Serve),
+    /// Send applications (JSON or NDJSON) over HTTP or AMQP.
+    Submit(Submit),
+    /// Evaluate applications without storing anything; one decision a line.
+    Decide(Decide),
+    /// Tools for rule authors.
+    Rules {
+        #[command(subcommand)]
+        command: RulesCommand,
+    },
+    /// Create or upgrade the database schema.
+    Migrate,
+    /// Declare RabbitMQ exchanges and queues.
+    Topology,
+    /// Print the OpenAPI 3.1 description of the HTTP interface.
+    Openapi,
+}
+
+#[derive(Subcommand)]
+pub enum RulesCommand {
+    /// Check all rules: exit status 1 on any error. Every finding with file:line:column and what is allowed.
+    Check(RulesCheck),
+}
+
+#[derive(Args)]
+pub struct RulesCheck {
+    #[command(flatten)]
+    pub sources: Sources,
+    /// How findings are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+/// Where law and services come from.
+#[derive(Args, Clone, Default)]
+pub struct Sources {
+    /// Folder of rules; default: the embedded ones. Given more than once, files of a later folder replace earlier ones.
+    #[arg(long, value_name = "DIR")]
+    pub rules: Vec<PathBuf>,
+    /// Folder of workflows; default: the embedded ones.
+    #[arg(long, value_name = "DIR")]
+    pub workflows: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Demo {
+    /// How many applications.
+    #[arg(long, default_value_t = 2_000, value_name = "N")]
+    pub applications: u32,
+    /// Where to keep the data; default: a temporary folder. The same folder again continues where it stopped.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Address of API and pages (loopback only).
+    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDR")]
+    pub listen: std::net::SocketAddr,
+    /// Stop after the summary instead of serving API and pages.
+    #[arg(long)]
+    pub exit: bool,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// Which parts this process runs.
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Role::Web, Role::Worker, Role::Relay, Role::Timer])]
+    pub roles: Vec<Role>,
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Role {
+    Web,
+    Worker,
+    Relay,
+    Timer,
+}
+
+#[derive(Args)]
+pub struct Submit {
+    /// Files with one envelope (JSON) or one a line (NDJSON); `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// HTTP address of the intake.
+    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
+    pub url: String,
+    /// Bearer token of the sender (HTTP).
+    #[arg(long, env = "DUNKELWERK_TOKEN", hide_env_values = true, default_value = "demo")]
+    pub token: String,
+    /// Send over AMQP with AMQP_URL instead; its user is the sender.
+    #[arg(long)]
+    pub amqp: bool,
+    /// Requests or messages under way at once.
+    #[arg(long, default_value_t = 64)]
+    pub window: usize,
+}
+
+#[derive(Args)]
+pub struct Decide {
+    /// One envelope (JSON), or one a line with --ndjson; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// With checks, facts, tables and parameters through the layers.
+    #[arg(long)]
+    pub explain: bool,
+    /// One envelope a line.
+    #[arg(long)]
+    pub ndjson: bool,
+    /// Time of the decision (RFC 3339, or a day); default: now.
+    #[arg(long, value_name = "DATETIME")]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub sources: Sources,
+}

@@ -1,0 +1,133 @@
+//! Settings: one TOML file and a few environment variables, read once. Unknown keys are refused.
+
+use crate::failure::Failure;
+use domain::{Decimal, Secret, Sender};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use workflow::Stop;
+
+/// The settings file with its defaults.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<SocketAddr>,
+    secret_file: Option<PathBuf>,
+    rules: Option<PathBuf>,
+    workflows: Option<PathBuf>,
+    sender: Vec<Sender>,
+    limits: Limits,
+    risk: Risk,
+    stop: Vec<Stop>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Limits {
+    /// Days that a claimed receipt may lie before the observed one.
+    backdating_days: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { backdating_days: 30 }
+    }
+}
+
+/// Risk settings: a right of their own, never visible outside (§ 88 Abs. 5 S. 4 AO).
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Risk {
+    /// Share of applications that a person checks, such as "0.02".
+    sample_rate: Option<Decimal>,
+}
+
+/// All settings of one process.
+#[derive(Debug)]
+pub struct Config {
+    pub listen: Option<SocketAddr>,
+    pub database_url: Option<String>,
+    pub amqp_url: Option<String>,
+    pub otlp: Option<String>,
+    pub rules: Option<PathBuf>,
+    pub workflows: Option<PathBuf>,
+    pub senders: Vec<Sender>,
+    pub backdating_days: i64,
+    pub sample_ppm: u64,
+    pub stops: Vec<Stop>,
+    secret_file: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads file and environment.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment and the settings file")]
+    pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
+        let file: File = match path {
+            None => File::default(),
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|e| Failure::Unreachable(format!("{} cannot be read: {e}", path.display())))?;
+                toml::from_str(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))?
+            }
+        };
+        let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let listen = match environment("DUNKELWERK_LISTEN") {
+            Some(text) => Some(text.parse().map_err(|_| Failure::Usage("DUNKELWERK_LISTEN must be ADDRESS:PORT".into()))?),
+            None => file.listen,
+        };
+        let rate = file.risk.sample_rate.unwrap_or_default();
+        let sample_ppm = workflow::Settings::ppm(rate)
+            .ok_or_else(|| Failure::Usage("risk.sample_rate must lie between \"0\" and \"1\"".into()))?;
+        Ok(Self {
+            listen,
+            database_url: environment("DATABASE_URL"),
+            amqp_url: environment("AMQP_URL"),
+            otlp: environment("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| environment("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")),
+            rules: file.rules,
+            workflows: file.workflows,
+            senders: file.sender,
+            backdating_days: file.limits.backdating_days,
+            sample_ppm,
+            stops: file.stop,
+            secret_file: file.secret_file,
+        })
+    }
+
+    /// The master secret: from the configured file, or from `fallback`, which is made on first use.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads and makes the secret")]
+    pub fn secret(&self, fallback: &Path) -> Result<Secret, Failure> {
+        let path = self.secret_file.as_deref().unwrap_or(fallback);
+        let unreadable = |e: std::io::Error| Failure::Unreachable(format!("secret file {}: {e}", path.display()));
+        if self.secret_file.is_none() && !path.exists() {
+            let mut bytes = [0; 32];
+            aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure::Unreachable("no randomness".into()))?;
+            write_private(path, &bytes).map_err(unreadable)?;
+        }
+        let bytes = std::fs::read(path).map_err(unreadable)?;
+        if bytes.len() < 32 {
+            return Err(Failure::Usage(format!("secret file {} must have at least 32 bytes", path.display())));
+        }
+        Ok(Secret::new(&bytes))
+    }
+
+    /// A sender for loopback, where nobody configured one: its token is `demo`.
+    pub fn built_in_sender() -> Result<Sender, Failure> {
+        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
+        Ok(Sender {
+            name: domain::SenderName::new("demo").map_err(|e| Failure::Usage(e.to_string()))?,
+            token_sha256: Some(domain::Digest::of(b"demo").hex()),
+            amqp_user: None,
+            trusted_evidence: words(&["melderegister", "fahrzeughalter"]),
+            may_claim: words(&["received_at", "channel", "trust_level"]),
+        })
+    }
+}
+
+/// Readable by its owner only, from the first moment on.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}

@@ -1,0 +1,151 @@
+//! `demo`: the main job on embedded defaults. Nothing in it is simulated but the applicants: intake, queue, workers,
+//! rules and store are those of production.
+
+mod summary;
+
+use crate::cli::{Demo, Role, Sources};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::sample::{Generator, Places};
+use crate::serve::{self, Process, Wiring};
+use crate::submit::{self, Answer};
+use crate::telemetry::Telemetry;
+use crate::{load, output};
+use domain::ServiceName;
+use futures::StreamExt;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use workflow::Office;
+
+/// The same applicants every time.
+const SEED: u64 = 20_250_115;
+/// Requests under way at once.
+const WINDOW: usize = 128;
+/// Share of applications that a person checks, in parts per million: two per cent.
+const SAMPLE_PPM: u64 = 20_000;
+
+/// Runs the command.
+pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
+    if !arguments.listen.ip().is_loopback() {
+        return Err(Failure::Usage("demo listens on loopback only; use `serve` with configured senders".into()));
+    }
+    let telemetry = Telemetry::start(&config, true)?;
+    let (folder, temporary) = data_folder(arguments.data_dir.as_deref())?;
+    let started_at = first_start(&folder)?;
+    if config.sample_ppm == 0 {
+        config.sample_ppm = SAMPLE_PPM;
+    }
+    let secret = config.secret(&folder.join("secret.key"))?;
+    let senders = vec![Config::built_in_sender()?];
+    let office = Arc::new(load::office(&config, &Sources::default(), senders, &secret)?);
+    let store = storage::open(&format!("sqlite://{}", folder.join("dunkelwerk.db").display())).await?;
+    store.migrate().await?;
+    // Nobody else runs on this file: what an earlier run held is free at once.
+    store.release_leases().await?;
+    let roles = vec![Role::Web, Role::Worker, Role::Relay, Role::Timer];
+    let listen = arguments.listen;
+    let traced = telemetry.traced();
+    let wiring = Wiring { office: office.clone(), store, amqp: None, listen, roles, secret, traced };
+    let process = serve::start(wiring).await?;
+    run(&process, &office, arguments.applications, started_at).await?;
+    if !arguments.exit {
+        if let Some(address) = process.address {
+            output::line(&format!("\nSeiten: http://{address}/   Schnittstelle: http://{address}/docs   (Strg-C beendet)"));
+        }
+        serve::stop_signal().await;
+    }
+    process.stop().await;
+    telemetry.stop().await;
+    if temporary {
+        let _ = std::fs::remove_dir_all(&folder);
+    }
+    Ok(())
+}
+
+/// Sends all applications and waits until every one is decided.
+async fn run(process: &Process, office: &Office, count: u32, started_at: Timestamp) -> Result<(), Failure> {
+    let Some(address) = process.address else { return Ok(()) };
+    let url = format!("http://{address}/api/v1/applications");
+    let mut generator = Generator::new(SEED, started_at, places(office));
+    let client = submit::client()?;
+    let samples = (0..count).map(|_| generator.next());
+    let bodies = samples.map(|s| (s.envelope.get("id").map(ToString::to_string), s.envelope.to_string().into_bytes()));
+    let begun = Instant::now();
+    let bar = submit::progress(u64::from(count), "eingereicht");
+    let send = |(id, body): (Option<String>, Vec<u8>)| {
+        let (client, url) = (client.clone(), url.clone());
+        async move { (id, submit::post(&client, &url, "demo", body).await) }
+    };
+    let mut answers = futures::stream::iter(bodies.map(send)).buffer_unordered(WINDOW);
+    let mut distinct = BTreeSet::new();
+    let mut intake = summary::Intake::default();
+    while let Some((id, answer)) = answers.next().await {
+        bar.inc(1);
+        match answer {
+            Ok(Answer { status: 202, .. }) => {
+                intake.accepted += 1;
+                distinct.extend(id);
+            }
+            Ok(Answer { status: 409, .. }) => intake.conflicts += 1,
+            Ok(Answer { status, body }) => {
+                intake.refused += 1;
+                tracing::warn!(status, detail = %body, "the intake refused an application");
+            }
+            Err(error) => return Err(Failure::Unreachable(format!("the own intake does not answer: {error}"))),
+        }
+    }
+    bar.finish_and_clear();
+    wait(process, distinct.len() as u64).await?;
+    summary::print(process, &intake, distinct.len(), begun.elapsed()).await
+}
+
+/// Waits until the queue is empty and every distinct application has its case.
+async fn wait(process: &Process, expected: u64) -> Result<(), Failure> {
+    let bar = submit::progress(expected, "entschieden");
+    loop {
+        let overview = process.store.overview(serve::clock()).await?;
+        let cases: i64 = overview.lines.iter().map(|line| line.count).sum();
+        bar.set_position(u64::try_from(cases).unwrap_or_default());
+        if overview.waiting == 0 {
+            bar.finish_and_clear();
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn places(office: &Office) -> Places {
+    let of = |service: &str| {
+        let name = ServiceName::new(service).ok();
+        let places = name.as_ref().map(|n| office.rules.places(n).map(ToString::to_string).collect());
+        places.unwrap_or_default()
+    };
+    Places { parking: of("bewohnerparkausweis"), dogs: of("hundesteuer") }
+}
+
+/// The given folder, or a temporary one that is removed at the end.
+fn data_folder(given: Option<&Path>) -> Result<(PathBuf, bool), Failure> {
+    let (folder, temporary) = match given {
+        Some(folder) => (folder.to_owned(), false),
+        None => (std::env::temp_dir().join(format!("dunkelwerk-demo-{}", std::process::id())), true),
+    };
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Failure::Unreachable(format!("{} cannot be created: {e}", folder.display())))?;
+    Ok((folder, temporary))
+}
+
+/// When this folder was first used: the applicants' dates hang on it, so that a second run sends the same applications.
+#[expect(clippy::disallowed_methods, reason = "the demo's own folder")]
+fn first_start(folder: &Path) -> Result<Timestamp, Failure> {
+    let path = folder.join("first-start");
+    let failed = |e: std::io::Error| Failure::Unreachable(format!("{}: {e}", path.display()));
+    if let Ok(text) = std::fs::read_to_string(&path) {
+        return text.trim().parse().map_err(|_| Failure::Usage(format!("{} holds no time", path.display())));
+    }
+    let now = serve::clock();
+    std::fs::write(&path, now.to_string()).map_err(failed)?;
+    Ok(now)
+}

@@ -1,0 +1,89 @@
+//! Law and services from the embedded files or from folders, into an [`Office`].
+
+use crate::cli::Sources;
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::{output, rules_check};
+use domain::{Secret, Sender};
+use rules::{RuleBook, SourceTree};
+use rust_embed::RustEmbed;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use workflow::{Office, Settings, WorkflowBook};
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../../rules"]
+struct EmbeddedRules;
+
+#[derive(RustEmbed)]
+#[folder = "$CARGO_MANIFEST_DIR/../../workflows"]
+struct EmbeddedWorkflows;
+
+/// The rule files: embedded, or of the folders, where a later folder's file replaces an earlier one's.
+pub fn rule_files(config: &Config, sources: &Sources) -> Result<SourceTree, Failure> {
+    let mut files = BTreeMap::new();
+    let folders = if sources.rules.is_empty() { config.rules.iter().collect() } else { sources.rules.iter().collect::<Vec<_>>() };
+    if folders.is_empty() {
+        files = embedded::<EmbeddedRules>();
+    }
+    for folder in folders {
+        files.extend(folder_files(folder)?);
+    }
+    Ok(SourceTree { files })
+}
+
+/// The workflow files.
+fn workflow_files(config: &Config, sources: &Sources) -> Result<BTreeMap<String, String>, Failure> {
+    match sources.workflows.as_ref().or(config.workflows.as_ref()) {
+        Some(folder) => folder_files(folder),
+        None => Ok(embedded::<EmbeddedWorkflows>()),
+    }
+}
+
+fn embedded<E: RustEmbed>() -> BTreeMap<String, String> {
+    let text = |path: &str| E::get(path).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+    E::iter().filter_map(|path| Some((path.to_string(), text(&path)?))).collect()
+}
+
+fn folder_files(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let mut files = BTreeMap::new();
+    collect(folder, folder, &mut files)
+        .map_err(|e| Failure::Unreachable(format!("the folder {} cannot be read: {e}", folder.display())))?;
+    Ok(files)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads folders of law")]
+fn collect(root: &Path, folder: &Path, into: &mut BTreeMap<String, String>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(root, &path, into)?;
+        } else {
+            let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+            into.insert(name, std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
+}
+
+/// Everything that decides. Findings are printed; any error ends it.
+pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: &Secret) -> Result<Office, Failure> {
+    let tree = rule_files(config, sources)?;
+    let (book, findings) = RuleBook::load(&tree);
+    for finding in &findings {
+        output::error(&rules_check::text(&tree, finding));
+    }
+    let Some(book) = book else { return Err(Failure::Findings) };
+    let workflows = WorkflowBook::load(&workflow_files(config, sources)?).map_err(|errors| {
+        errors.iter().for_each(|e| output::error(&e.to_string()));
+        Failure::Findings
+    })?;
+    let settings = Settings {
+        senders: senders.into_iter().map(Arc::new).collect(),
+        backdating_days: config.backdating_days,
+        sample_ppm: config.sample_ppm,
+        stops: config.stops.clone(),
+    };
+    Ok(Office::new(workflows, book, settings, secret))
+}

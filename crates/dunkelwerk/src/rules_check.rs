@@ -1,0 +1,46 @@
+//! `rules check`: every finding, with the place, what is allowed and by which norm.
+
+use crate::cli::{Format, RulesCheck};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::{load, output};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use rules::{Diagnostic, RuleBook, Severity, SourceTree, has_errors};
+
+/// Runs the check; exit status 1 on any error.
+pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
+    let tree = load::rule_files(config, &arguments.sources)?;
+    let (book, findings) = RuleBook::load(&tree);
+    match arguments.format {
+        Format::Json => output::line(&serde_json::to_string_pretty(&findings).unwrap_or_default()),
+        Format::Text => {
+            findings.iter().for_each(|finding| output::line(&text(&tree, finding)));
+            let summary = book.map(|book| {
+                let sets: usize = book.services().map(|service| book.places(service).count()).sum();
+                format!("{} Dateien, {} Dienste, {sets} Regelwerke: in Ordnung", tree.files.len(), book.services().count())
+            });
+            output::line(&summary.unwrap_or_else(|| format!("{} Beanstandungen", findings.len())));
+        }
+    }
+    if has_errors(&findings) { Err(Failure::Findings) } else { Ok(()) }
+}
+
+/// A finding as text: first `file:line:column`, then the offending text underlined.
+pub fn text(tree: &SourceTree, finding: &Diagnostic) -> String {
+    let head = format!("{}:{}:{}: {}", finding.file, finding.line, finding.column, finding.message);
+    let level = match finding.severity {
+        Severity::Error => Level::ERROR.with_name("Fehler"),
+        Severity::Warning => Level::WARNING.with_name("Warnung"),
+    };
+    let source = tree.files.get(&finding.file).map_or("", String::as_str);
+    let title = level.primary_title(head.as_str()).id(finding.code);
+    let mut group: Group<'_> = title.elements(std::iter::empty::<annotate_snippets::Message<'_>>());
+    if !source.is_empty() && finding.span.end <= source.len() {
+        let annotation = AnnotationKind::Primary.span(finding.span.clone());
+        group = group.element(Snippet::source(source).path(finding.file.as_str()).annotation(annotation));
+    }
+    if let Some(help) = &finding.help {
+        group = group.element(Level::HELP.with_name("Hilfe").message(help.as_str()));
+    }
+    Renderer::plain().render(&[group])
+}

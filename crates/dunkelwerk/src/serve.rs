@@ -1,0 +1,190 @@
+//! `serve`: wires store, queue, workers and web into one process, and ends it in order.
+
+use crate::cli::{Role, Serve};
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::intake::{BrokerIntake, StoreIntake};
+use crate::telemetry::Telemetry;
+use crate::{load, operate, output};
+use domain::{ApplicationId, Secret};
+use jiff::Timestamp;
+use prometheus_client::registry::Registry;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use storage::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use web::{Intake, RoleReport, StatusLinks, WebState};
+use worker::{AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime};
+use workflow::Office;
+
+/// The clock of the process.
+#[expect(clippy::disallowed_methods, reason = "the shell owns the clock")]
+pub fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// New application ids: UUIDv7, in the order of intake.
+#[expect(clippy::disallowed_methods, reason = "the shell owns randomness")]
+pub fn new_id() -> ApplicationId {
+    ApplicationId(uuid::Uuid::now_v7())
+}
+
+/// A running process: everything that was wired.
+pub struct Process {
+    pub store: Arc<dyn Store>,
+    pub shutdown: CancellationToken,
+    pub address: Option<SocketAddr>,
+    tasks: JoinSet<()>,
+}
+
+/// What to wire.
+pub struct Wiring {
+    pub office: Arc<Office>,
+    pub store: Arc<dyn Store>,
+    pub amqp: Option<AmqpSettings>,
+    pub listen: SocketAddr,
+    pub roles: Vec<Role>,
+    pub secret: Secret,
+    pub traced: bool,
+}
+
+/// Runs the command until SIGTERM or SIGINT.
+pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
+    let telemetry = Telemetry::start(&config, false)?;
+    let listen = config.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let mut senders = config.senders.clone();
+    if senders.is_empty() {
+        if !listen.ip().is_loopback() && arguments.roles.contains(&Role::Web) {
+            let text = "without a configured [[sender]] the intake listens on loopback only; set listen = \"127.0.0.1:8080\"";
+            return Err(Failure::Usage(text.into()));
+        }
+        senders.push(Config::built_in_sender()?);
+    }
+    let secret = config.secret(Path::new("dunkelwerk-secret.key"))?;
+    let office = Arc::new(load::office(&config, &arguments.sources, senders, &secret)?);
+    let store = storage::open(&operate::database_url(&config)).await?;
+    store.migrate().await?;
+    let amqp = config.amqp_url.as_deref().map(AmqpSettings::parse).transpose()?;
+    if let Some(settings) = &amqp {
+        worker::check_topology(settings).await?;
+    }
+    let traced = telemetry.traced();
+    let roles = arguments.roles.clone();
+    let process = start(Wiring { office, store, amqp, listen, roles, secret, traced }).await?;
+    if let Some(address) = process.address {
+        output::error(&format!("dunkelwerk listens on http://{address}"));
+    }
+    stop_signal().await;
+    tracing::info!("draining: no new work, what is under way is finished");
+    process.stop().await;
+    telemetry.stop().await;
+    Ok(())
+}
+
+/// Starts all roles.
+pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
+    let shutdown = CancellationToken::new();
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let registry = Arc::new(registry);
+    let office: Arc<dyn Fn() -> Arc<Office> + Send + Sync> = {
+        let office = wiring.office.clone();
+        Arc::new(move || office.clone())
+    };
+    let store = wiring.store.clone();
+    let publisher: Arc<dyn Publish> = match &wiring.amqp {
+        Some(settings) => Arc::new(EventPublisher::new(settings.clone())),
+        None => Arc::new(NoBroker { store: store.clone(), clock }),
+    };
+    let runtime = Runtime { clock, new_id, shutdown: shutdown.clone(), traced: wiring.traced };
+    let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));
+    let mut tasks = JoinSet::new();
+    let mut address = None;
+    if wiring.roles.contains(&Role::Worker) {
+        let pipeline = pipeline.clone();
+        match wiring.amqp.clone() {
+            Some(settings) => _ = tasks.spawn(worker::run_amqp(pipeline, settings)),
+            None => _ = tasks.spawn(worker::run_embedded(pipeline)),
+        }
+    }
+    if wiring.roles.contains(&Role::Relay) {
+        let pipeline = pipeline.clone();
+        tasks.spawn(async move { worker::relay(&pipeline).await });
+    }
+    if wiring.roles.contains(&Role::Timer) {
+        let pipeline = pipeline.clone();
+        tasks.spawn(async move { worker::housekeeping(&pipeline).await });
+    }
+    if wiring.roles.contains(&Role::Web) {
+        let intake: Arc<dyn Intake> = match wiring.amqp.clone() {
+            Some(settings) => Arc::new(BrokerIntake { publisher: ApplicationPublisher::new(settings) }),
+            None => Arc::new(StoreIntake::start(store.clone())),
+        };
+        let listener = tokio::net::TcpListener::bind(wiring.listen).await;
+        let listener = listener.map_err(|e| {
+            Failure::Unreachable(format!("{} cannot be listened on: {e}; choose another address", wiring.listen))
+        })?;
+        let local = listener.local_addr().map_err(|e| Failure::Unreachable(e.to_string()))?;
+        address = Some(local);
+        let router = web::router(state(&wiring, office, intake, registry, local));
+        let stopped = shutdown.clone().cancelled_owned();
+        tasks.spawn(async move {
+            if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the web role ended");
+            }
+        });
+    }
+    Ok(Process { store, shutdown, address, tasks })
+}
+
+fn state(
+    wiring: &Wiring,
+    office: Arc<dyn Fn() -> Arc<Office> + Send + Sync>,
+    intake: Arc<dyn Intake>,
+    registry: Arc<Registry>,
+    local: SocketAddr,
+) -> WebState {
+    let others: Vec<RoleReport> = wiring
+        .roles
+        .iter()
+        .filter(|role| **role != Role::Web)
+        .map(|role| RoleReport::ready(format!("{role:?}").to_lowercase()))
+        .collect();
+    WebState {
+        office,
+        store: wiring.store.clone(),
+        intake,
+        clock,
+        new_id,
+        links: StatusLinks::new(&wiring.secret),
+        metrics: Arc::new(move || {
+            let mut text = String::new();
+            let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+            text
+        }),
+        roles: Arc::new(move || others.clone()),
+        pages: local.ip().is_loopback(),
+    }
+}
+
+impl Process {
+    /// Ends every role: consuming stops, what is under way is finished.
+    pub async fn stop(mut self) {
+        self.shutdown.cancel();
+        let drained = async { while self.tasks.join_next().await.is_some() {} };
+        // A held batch may wait for its store for ever; the broker delivers it again.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(10), drained).await;
+    }
+}
+
+/// SIGTERM or SIGINT.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,72 @@
+//! The JSON API under `/api/v1`, and its OpenAPI description, made from the same handlers.
+
+mod sender;
+mod shapes;
+mod status;
+mod submit;
+
+use crate::ops;
+use crate::state::Shared;
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "dunkelwerk",
+        description = "Takes applications in and says what became of them. An application is answered 202 once it is \
+                       durably queued; its status_url answers from that moment on.",
+        license(name = "EUPL-1.2", identifier = "EUPL-1.2")
+    ),
+    tags(
+        (name = "applications", description = "For senders: portals, counters, other authorities"),
+        (name = "operation", description = "For operators")
+    ),
+    modifiers(&Credentials)
+)]
+struct Description;
+
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        bearer.description = Some("The token of a configured sender".to_owned());
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("sender", SecurityScheme::Http(bearer));
+    }
+}
+
+/// API and operation routes with their description.
+pub(crate) fn routes() -> OpenApiRouter<Shared> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(submit::submit))
+        .routes(routes!(status::status))
+        .merge(ops::routes())
+}
+
+/// The OpenAPI 3.1 description as `/openapi.json` serves it.
+pub fn openapi_json() -> String {
+    // The description is made of plain texts, which always have a JSON form.
+    routes().into_openapi().to_pretty_json().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    #[test]
+    fn the_description_names_every_path_and_the_credential() {
+        let api: Value = serde_json::from_str(&openapi_json()).unwrap();
+        assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+        let paths: Vec<&String> = api["paths"].as_object().unwrap().keys().collect();
+        assert_eq!(
+            paths,
+            ["/api/v1/applications", "/api/v1/applications/{application_id}", "/healthz", "/metrics", "/readyz"]
+        );
+        assert_eq!(api["components"]["securitySchemes"]["sender"]["scheme"], "bearer");
+    }
+}

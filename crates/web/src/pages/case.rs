@@ -1,0 +1,191 @@
+//! `/vorgaenge/{application_id}`: one case with its explanation.
+//!
+//! Inward: proposal, inner reasons and facts are shown. What citizens read is `Decision::outward`, never this page.
+
+use super::explanation::{Explanation, Row, row};
+use super::names::{Names, with_names};
+use super::{format, message, render, words};
+use crate::state::Shared;
+use askama::Template;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use domain::{ApplicationId, Decision, FormError, Outcome, ServiceName, Trace};
+use std::collections::BTreeMap;
+use storage::{AuditRow, CaseView, StoreError};
+
+pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, PathRejection>) -> Response {
+    let Some(id) = id.ok().and_then(|Path(text)| text.parse::<ApplicationId>().ok()) else {
+        return message::not_found();
+    };
+    let view = match web.store.case(id).await {
+        Ok(Some(view)) => view,
+        Ok(None) => return elsewhere(web.store.status(id).await, id),
+        Err(error) => return message::store_failed(&error),
+    };
+    let office = (web.office)();
+    let service = ServiceName::new(view.case.service.as_str()).ok();
+    let definition = service.and_then(|name| office.workflows.get(&name));
+    let texts = definition.map(|d| d.texts.clone()).unwrap_or_default();
+    match with_names(&office, |names| CasePage::new(&view, &texts, names)) {
+        Ok(page) => render(StatusCode::OK, &page),
+        Err(error) => {
+            tracing::error!(application.id = %id, error = %error, "a stored decision or trace is not readable");
+            message::unreadable()
+        }
+    }
+}
+
+/// The same application came under several ids; its case has the first.
+fn elsewhere(status: Result<Option<storage::Status>, StoreError>, id: ApplicationId) -> Response {
+    match status {
+        Ok(Some(found)) if found.application_id != id => {
+            Redirect::temporary(&format!("/vorgaenge/{}", found.application_id)).into_response()
+        }
+        Ok(_) => message::not_found(),
+        Err(error) => message::store_failed(&error),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "case.html")]
+struct CasePage {
+    service: String,
+    place: String,
+    outcome: Option<Outcome>,
+    outcome_word: String,
+    head: Vec<Row>,
+    notice: Option<Notice>,
+    result: Vec<Row>,
+    referral: Option<ReferralView>,
+    errors: Vec<FormError>,
+    explanation: Explanation,
+    history: Vec<HistoryLine>,
+}
+
+/// What the applicant reads.
+struct Notice {
+    subject: Option<String>,
+    text: String,
+    /// Only where no person decided.
+    automatic: Option<String>,
+}
+
+/// Why a person decides.
+struct ReferralView {
+    reasons: Vec<String>,
+    proposal: Option<&'static str>,
+    queue: String,
+    gates: Vec<GateView>,
+}
+
+struct GateView {
+    title: &'static str,
+    norm: String,
+    text: String,
+}
+
+struct HistoryLine {
+    at: String,
+    actor: String,
+    action: String,
+    hash: String,
+}
+
+impl CasePage {
+    fn new(view: &CaseView, texts: &BTreeMap<String, String>, names: &Names<'_>) -> Result<Self, serde_json::Error> {
+        let stored = view.decision.as_ref();
+        let decision: Option<Decision> = stored.map(|row| serde_json::from_slice(&row.decision)).transpose()?;
+        let trace: Option<Trace> = match stored.map(|row| row.trace.as_slice()) {
+            // Without an evaluation, as where the form was wrong, there is nothing to explain.
+            None | Some([]) | Some(b"null") => None,
+            Some(bytes) => Some(serde_json::from_slice(bytes)?),
+        };
+        let outcome = decision.as_ref().map(|d| d.outcome);
+        Ok(Self {
+            service: names.service(&view.case.service),
+            place: names.place(&view.case.ars),
+            outcome,
+            outcome_word: outcome.map_or_else(|| words::state(&view.case.state), |o| words::outcome(o).to_owned()),
+            head: head(view, decision.as_ref()),
+            notice: decision.as_ref().and_then(|d| notice(d, texts)),
+            result: decision.as_ref().map(|d| result(d, texts)).unwrap_or_default(),
+            referral: decision.as_ref().and_then(referral),
+            explanation: Explanation::new(decision.as_ref(), trace),
+            errors: decision.map(|d| d.errors).unwrap_or_default(),
+            history: view.audit.iter().map(history).collect(),
+        })
+    }
+}
+
+fn head(view: &CaseView, decision: Option<&Decision>) -> Vec<Row> {
+    let application = &view.application;
+    let mut rows = vec![
+        row("Vorgang", application.application_id.to_string()),
+        row("Kennung des Absenders", format!("{} ({})", application.identity.client_id, application.identity.sender)),
+        row("Eingang", format::instant(application.received_at)),
+    ];
+    if application.observed_at != application.received_at {
+        rows.push(row("Beobachteter Eingang", format::instant(application.observed_at)));
+    }
+    rows.push(row("Stand", words::state(&view.case.state)));
+    let Some(decision) = decision else { return rows };
+    rows.push(row("Behörde", decision.authority.clone().unwrap_or_else(|| "noch nicht bestimmt".to_owned())));
+    rows.push(row("Ergebnis", words::outcome(decision.outcome).to_owned()));
+    rows.push(row("Automatisch", if decision.automatic { "ja, ohne Menschen" } else { "nein, ein Mensch entscheidet" }.to_owned()));
+    if let Some(legal) = &decision.legal {
+        rows.push(row("Entscheidungszeitpunkt", format::iso(&legal.decided_at)));
+        rows.push(row("Verfahren", words::regime(legal.regime).to_owned()));
+        let norm = legal.permitted_by.clone();
+        rows.push(row("Rechtsgrundlage der Automatik", norm.unwrap_or_else(|| "keine".to_owned())));
+        rows.extend(legal.remedy.clone().map(|remedy| row("Rechtsbehelf", remedy)));
+    }
+    rows.extend(decision.notice_id.map(|id| row("Bescheidnummer", id.to_string())));
+    rows.extend(decision.rule_set.clone().map(|hash| row("Regelwerk", hash)));
+    rows.push(row("Formularfassung", decision.form_version.clone()));
+    rows.push(row("Programm", decision.engine.clone()));
+    rows
+}
+
+fn notice(decision: &Decision, texts: &BTreeMap<String, String>) -> Option<Notice> {
+    let text = texts.get(words::notice_text(decision.outcome))?.clone();
+    let by_machine = decision.automatic && decision.outcome.is_final();
+    Some(Notice {
+        subject: texts.get("bescheid_betreff").cloned(),
+        text,
+        automatic: texts.get("automatik_hinweis").filter(|_| by_machine).cloned(),
+    })
+}
+
+fn result(decision: &Decision, texts: &BTreeMap<String, String>) -> Vec<Row> {
+    let label = |name: &String| texts.get(&format!("ergebnis_{name}")).cloned().unwrap_or_else(|| format::label(name));
+    decision.result.iter().map(|(name, value)| Row { label: label(name), value: format::value(value) }).collect()
+}
+
+fn referral(decision: &Decision) -> Option<ReferralView> {
+    let referral = decision.referral.as_ref()?;
+    let gate = |gate: &domain::Gate| GateView {
+        title: gate.reason.german(),
+        norm: gate.norm.clone(),
+        text: gate.text.clone(),
+    };
+    Some(ReferralView {
+        reasons: referral.reasons.iter().map(|reason| reason.german().to_owned()).collect(),
+        proposal: referral.proposal.map(words::outcome),
+        queue: referral.queue.clone(),
+        gates: referral.gates.iter().map(gate).collect(),
+    })
+}
+
+fn history(audit: &AuditRow) -> HistoryLine {
+    HistoryLine {
+        at: format::instant(audit.at),
+        actor: audit.actor.clone(),
+        action: words::action(&audit.action),
+        hash: audit.payload_hash.hex(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

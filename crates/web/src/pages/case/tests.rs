@@ -1,0 +1,66 @@
+//! Every kind of case renders, and shows what explains it.
+
+use super::*;
+use crate::pages::sample;
+
+fn samples() -> Vec<CasePage> {
+    let decisions = [sample::granted(), sample::referred(), sample::correction(), sample::forwarded()];
+    let mut views: Vec<CaseView> = decisions.iter().map(|d| sample::case(Some(d))).collect();
+    views.push(sample::case(None));
+    let page = |view: &CaseView| sample::with_names(|names| CasePage::new(view, &sample::texts(), names)).unwrap();
+    views.iter().map(page).collect()
+}
+
+#[test]
+fn every_sample_renders_as_a_sound_page() {
+    for page in samples() {
+        sample::assert_sound(&page.render().unwrap());
+    }
+}
+
+#[test]
+fn a_granted_case_shows_its_chain_of_norms_and_the_right_to_a_person() {
+    let html = samples()[0].render().unwrap();
+    for expected in [
+        "Ihnen wird der Ausweis erteilt.",
+        "vollständig automatisch erlassen",
+        "Gebühr",
+        "100,00",
+        "§ 6a Abs. 5a StVG",
+        "ZustVO Straßenverkehr NRW",
+        "053150000000/zonen.csv:7",
+        "sha256:",
+        "Widerspruch, 1 Monat",
+        "erfüllt",
+    ] {
+        assert!(html.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_referred_case_shows_the_gate_with_its_norm_and_no_automatic_notice() {
+    let html = samples()[1].render().unwrap();
+    for expected in ["Besondere Umstände angegeben", "§ 24 Abs. 1 S. 3 VwVfG", "nicht erfüllt", "wird von einem Menschen geprüft"] {
+        assert!(html.contains(expected), "{expected}");
+    }
+    assert!(!html.contains("vollständig automatisch erlassen"));
+}
+
+#[test]
+fn what_applicants_write_is_never_markup() {
+    let html = samples()[1].render().unwrap();
+    assert!(!html.contains("<script>") && html.contains("script"));
+}
+
+#[test]
+fn a_correction_names_every_field() {
+    let html = samples()[2].render().unwrap();
+    assert!(html.contains("/haushalt/0/geburtsdatum") && html.contains("bitte als JJJJ-MM-TT angeben"));
+}
+
+#[test]
+fn an_unreadable_decision_is_an_error_not_a_page() {
+    let mut view = sample::case(Some(&sample::granted()));
+    view.decision.as_mut().unwrap().decision = b"{".to_vec();
+    assert!(sample::with_names(|names| CasePage::new(&view, &sample::texts(), names)).is_err());
+}

@@ -1,0 +1,118 @@
+//! Effects to rows: the one place where what the core asks for becomes what the store writes.
+
+use domain::{Digest, json};
+use storage::{
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow, TaskRow,
+};
+use workflow::{AuditEntry, Claim, Decided, Effect, Message, Registered, Task};
+
+/// Adds one step's effects to a batch.
+pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&str>) {
+    for effect in effects {
+        match effect {
+            Effect::Register(registered) => batch.applications.push(application(*registered)),
+            Effect::Decide(decided) => {
+                batch.cases.push(case(&decided));
+                batch.decisions.push(decision(*decided));
+            }
+            Effect::Claim(claim) => batch.claims.push(claim_row(claim)),
+            Effect::OpenTask(task) => batch.tasks.push(task_row(task)),
+            Effect::Publish(message) => batch.outbox.push(outbox(message, traceparent)),
+            Effect::Alias(a) => batch.aliases.push(AliasRow { alias: a.alias, application_id: a.application_id }),
+            Effect::KeepConflict(c) => batch.conflicts.push(ConflictRow {
+                application_id: c.application_id,
+                original: c.original,
+                content: c.content,
+                raw: c.raw,
+                observed_at: c.observed_at,
+            }),
+            Effect::Audit(entry) => batch.audit.push(audit(entry)),
+        }
+    }
+}
+
+fn application(r: Registered) -> ApplicationRow {
+    ApplicationRow {
+        application_id: r.application_id,
+        identity: Identity { sender: r.sender.into(), service: r.service.into(), client_id: r.client_id },
+        ars: r.ars.into(),
+        form_version: r.form_version,
+        content: r.content,
+        raw: r.raw,
+        observed_at: r.observed_at,
+        received_at: r.received_at,
+    }
+}
+
+fn case(decided: &Decided) -> CaseRow {
+    let decision = &decided.decision;
+    CaseRow {
+        application_id: decision.application_id,
+        service: decision.service.as_str().to_owned(),
+        ars: decision.ars.as_str().to_owned(),
+        state: workflow::CaseState::after(decision.outcome).as_str().to_owned(),
+        outcome: decision.outcome.as_str().to_owned(),
+        automatic: decision.automatic,
+        updated_at: decided.context.decided_at,
+    }
+}
+
+fn decision(decided: Decided) -> DecisionRow {
+    let mut decision = decided.decision;
+    let trace = decision.trace.take().unwrap_or_default();
+    DecisionRow {
+        application_id: decision.application_id,
+        decision_no: i32::try_from(decision.decision_no).unwrap_or(i32::MAX),
+        notice_id: decision.notice_id.map(|n| n.0),
+        rule_set: decision.rule_set.clone(),
+        decided_at: decided.context.decided_at,
+        decision: bytes(&decision),
+        trace: bytes(&trace),
+        context: bytes(&decided.context),
+    }
+}
+
+/// Our own types always have a JSON form.
+fn bytes(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn claim_row(c: Claim) -> ClaimRow {
+    let ordinal = i32::try_from(c.ordinal).unwrap_or(i32::MAX);
+    ClaimRow { digest: c.digest, ordinal, name: c.name, application_id: c.application_id, from: c.from, to: c.to }
+}
+
+fn task_row(t: Task) -> TaskRow {
+    TaskRow {
+        application_id: t.application_id,
+        service: t.service.into(),
+        ars: t.ars.into(),
+        queue: t.queue,
+        reasons: t.reasons.iter().map(|r| r.as_str().to_owned()).collect(),
+        proposal: t.proposal.map(|p| p.as_str().to_owned()),
+        opened_at: t.opened_at,
+    }
+}
+
+fn outbox(m: Message, traceparent: Option<&str>) -> OutboxRow {
+    OutboxRow {
+        message_id: m.message_id,
+        application_id: m.application_id,
+        exchange: m.exchange.to_owned(),
+        routing_key: m.routing_key,
+        traceparent: traceparent.map(str::to_owned),
+        body: m.body,
+    }
+}
+
+fn audit(entry: AuditEntry) -> AuditRow {
+    let payload = json::canonical(&entry.payload);
+    AuditRow {
+        application_id: entry.application_id,
+        at: entry.at,
+        actor: entry.actor,
+        action: entry.action.to_owned(),
+        payload_hash: Digest::of(&payload),
+        payload,
+    }
+}

@@ -1,0 +1,76 @@
+//! Figures for Prometheus. Labels never carry a person's data.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Decided {
+    pub service: String,
+    pub land: String,
+    pub outcome: String,
+    pub automatic: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Word {
+    pub reason: String,
+}
+
+/// All of a worker's figures; clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    pub applications: Family<Decided, Counter>,
+    pub referrals: Family<Word, Counter>,
+    pub dead_letters: Family<Word, Counter>,
+    pub duplicates: Counter,
+    pub conflicts: Counter,
+    pub published: Counter,
+    pub raced: Counter,
+    pub redelivered: Counter,
+    pub queue_age: Histogram,
+    pub decision: Histogram,
+    pub commit: Histogram,
+    pub batch: Histogram,
+}
+
+impl Metrics {
+    /// Registers every figure under `dunkelwerk_…`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            applications: Family::default(),
+            referrals: Family::default(),
+            dead_letters: Family::default(),
+            duplicates: Counter::default(),
+            conflicts: Counter::default(),
+            published: Counter::default(),
+            raced: Counter::default(),
+            redelivered: Counter::default(),
+            // Queue age from 1 ms to about nine hours, decisions from 10 µs, commits from 0.5 ms.
+            queue_age: Histogram::new(exponential_buckets(0.001, 2.0, 25)),
+            decision: Histogram::new(exponential_buckets(0.000_01, 2.0, 14)),
+            commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
+            batch: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
+        };
+        let mut counter = |name: &str, help: &str, m: &Counter| registry.register(name, help, m.clone());
+        counter("dunkelwerk_duplicates", "Applications that were the same again", &metrics.duplicates);
+        counter("dunkelwerk_conflicts", "Other contents under an id that was taken", &metrics.conflicts);
+        counter("dunkelwerk_published", "Messages confirmed by the broker", &metrics.published);
+        counter("dunkelwerk_raced", "Batches evaluated again because another worker was first", &metrics.raced);
+        counter("dunkelwerk_redelivered", "Deliveries that came a second time", &metrics.redelivered);
+        let applications = metrics.applications.clone();
+        registry.register("dunkelwerk_applications", "Applications by service, Land and outcome", applications);
+        registry.register("dunkelwerk_referrals", "Referrals by reason", metrics.referrals.clone());
+        registry.register("dunkelwerk_dead_letters", "Dead letters by cause", metrics.dead_letters.clone());
+        let mut seconds = |name: &str, help: &str, m: &Histogram| {
+            registry.register_with_unit(name, help, Unit::Seconds, m.clone());
+        };
+        seconds("dunkelwerk_queue_age", "Time from intake to the start of processing", &metrics.queue_age);
+        seconds("dunkelwerk_decision", "Time of one evaluation", &metrics.decision);
+        seconds("dunkelwerk_commit", "Time of one transaction", &metrics.commit);
+        registry.register("dunkelwerk_batch_size", "Applications in one transaction", metrics.batch.clone());
+        metrics
+    }
+}

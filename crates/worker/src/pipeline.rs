@@ -1,0 +1,370 @@
+//! What happens to a batch, and in which order.
+//!
+//! look up → evaluate → **commit** → publish in one confirm window → acknowledge → note what was published with the next
+//! batch. A crash before the commit: delivered again, nothing happened. After it: delivered again, recognised. Where the
+//! store does not answer, the batch is held and tried again; a commit whose answer was lost is found by the look-up.
+
+use crate::carry_out;
+use crate::delivery::{Cause, Delivery, Disposition, Publish};
+use crate::lanes;
+use crate::metrics::{Decided as DecidedLabels, Metrics, Word};
+use crate::spans::{self, Process};
+use domain::{ApplicationId, Outcome};
+use jiff::Timestamp;
+use opentelemetry::KeyValue;
+use opentelemetry::trace::SpanKind;
+use rules::EarlierClaim;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use storage::{Batch, Committed, Identity, Known, Store, StoreError};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
+
+/// What the shell brings: clock, ids, and the switch to stop.
+#[derive(Clone)]
+pub struct Runtime {
+    pub clock: fn() -> Timestamp,
+    pub new_id: fn() -> ApplicationId,
+    pub shutdown: CancellationToken,
+    /// Whether anybody collects traces.
+    pub traced: bool,
+}
+
+/// The pipeline of one process; batches share it.
+pub struct Pipeline {
+    pub office: Arc<dyn Fn() -> Arc<Office> + Send + Sync>,
+    pub store: Arc<dyn Store>,
+    pub publisher: Arc<dyn Publish>,
+    pub metrics: Metrics,
+    pub runtime: Runtime,
+    /// Confirmed messages that the next transaction notes.
+    published: Mutex<Vec<Uuid>>,
+}
+
+/// A readable application on its way through one batch.
+struct Item {
+    index: usize,
+    submission: Submission,
+    /// Delivered again under an id that is made anew each time: the same content is then our own earlier commit.
+    anonymous_again: bool,
+    process: Option<Process>,
+}
+
+/// Shortest and longest pause while the store does not answer.
+const HOLD: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+
+impl Pipeline {
+    pub fn new(
+        office: Arc<dyn Fn() -> Arc<Office> + Send + Sync>,
+        store: Arc<dyn Store>,
+        publisher: Arc<dyn Publish>,
+        metrics: Metrics,
+        runtime: Runtime,
+    ) -> Self {
+        Self { office, store, publisher, metrics, runtime, published: Mutex::default() }
+    }
+
+    /// Processes what a source drained; says for every delivery, in order, how to settle it.
+    pub async fn process(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
+        if deliveries.iter().any(|d| d.redelivered) {
+            return self.careful(deliveries).await;
+        }
+        let all: Vec<usize> = (0..deliveries.len()).collect();
+        let mut dispositions = vec![Disposition::Hold; deliveries.len()];
+        self.group(deliveries, &all, &mut dispositions).await;
+        dispositions
+    }
+
+    /// The careful lane: attempts are counted before evaluation, groups shrink with them.
+    async fn careful(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
+        let mut dispositions = vec![Disposition::Hold; deliveries.len()];
+        self.metrics.redelivered.inc_by(deliveries.iter().filter(|d| d.redelivered).count() as u64);
+        let keys: Vec<_> = deliveries.iter().map(|d| lanes::key(d.sender.as_deref(), &d.body)).collect();
+        let Some(attempts) = self.held(|| self.store.attempts(&keys)).await else { return dispositions };
+        let (groups, hopeless) = lanes::groups(&attempts);
+        for index in hopeless {
+            let attempts = attempts.get(index).copied().unwrap_or_default();
+            if let Some(slot) = dispositions.get_mut(index) {
+                *slot = Disposition::DeadLetter(Cause::attempts_exhausted(attempts));
+            }
+        }
+        for group in groups {
+            let group_keys: Vec<_> = group.iter().filter_map(|i| keys.get(*i).copied()).collect();
+            let now = (self.runtime.clock)();
+            if self.held(|| self.store.count_attempts(&group_keys, now)).await.is_none() {
+                return dispositions;
+            }
+            self.group(deliveries, &group, &mut dispositions).await;
+        }
+        dispositions
+    }
+
+    /// One group: one evaluation, one transaction, one confirm window.
+    async fn group(&self, deliveries: &[Delivery], indices: &[usize], dispositions: &mut [Disposition]) {
+        let office = (self.office)();
+        let started = spans::now();
+        let mut items = Vec::with_capacity(indices.len());
+        for index in indices {
+            let Some(delivery) = deliveries.get(*index) else { continue };
+            match self.decode(&office, delivery) {
+                Ok(submission) => {
+                    let process = self.runtime.traced.then(|| Process::start(delivery, started));
+                    let anonymous_again = delivery.redelivered && delivery.application_id.is_none();
+                    items.push(Item { index: *index, submission, anonymous_again, process });
+                }
+                Err(cause) => set(dispositions, *index, Disposition::DeadLetter(cause)),
+            }
+        }
+        self.metrics.batch.observe(items.len() as f64);
+        match self.commit(&office, &items, started).await {
+            Ok(Some(committed)) => {
+                self.publish(&committed, &items).await;
+                items.iter().for_each(|item| set(dispositions, item.index, Disposition::Ack));
+            }
+            // Held until shutdown: the source keeps them.
+            Ok(None) => {}
+            Err(detail) if items.len() == 1 => {
+                items.iter().for_each(|item| {
+                    set(dispositions, item.index, Disposition::DeadLetter(Cause::store_refused(detail.clone())));
+                });
+            }
+            // The store refuses something in here: find out what, one by one, so that neighbours get through.
+            Err(_) => {
+                for item in &items {
+                    Box::pin(self.group(deliveries, &[item.index], dispositions)).await;
+                }
+            }
+        }
+    }
+
+    fn decode(&self, office: &Office, delivery: &Delivery) -> Result<Submission, Cause> {
+        let sender = delivery.sender.as_deref().and_then(|name| office.sender_by_name(name));
+        let sender = sender.ok_or(workflow::Rejection::UnknownSender)?;
+        let id = delivery.application_id.unwrap_or_else(|| (self.runtime.new_id)());
+        Ok(office.decode(delivery.body.clone(), sender, id, delivery.observed_at)?)
+    }
+
+    /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
+    async fn commit(&self, office: &Office, items: &[Item], started: SystemTime) -> Result<Option<Committed>, String> {
+        let mut pause = HOLD.0;
+        loop {
+            let marks = std::mem::take(&mut *self.marks());
+            let attempt = self.try_commit(office, items, marks.clone(), started).await;
+            let error = match attempt {
+                Ok(committed) => return Ok(Some(committed)),
+                Err(error) => error,
+            };
+            self.marks().extend(marks);
+            match error {
+                StoreError::Raced => self.metrics.raced.inc(),
+                StoreError::Refused(detail) => {
+                    tracing::error!(error = %detail, "the store refuses a batch");
+                    return Err(detail);
+                }
+                StoreError::Unavailable(detail) => {
+                    tracing::warn!(error = %detail, batch.size = items.len(), "holding a batch: the store does not answer");
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(HOLD.1),
+                        () = self.runtime.shutdown.cancelled() => return Ok(None),
+                    };
+                    0
+                }
+            };
+        }
+    }
+
+    async fn try_commit(
+        &self,
+        office: &Office,
+        items: &[Item],
+        marks: Vec<Uuid>,
+        started: SystemTime,
+    ) -> Result<Committed, StoreError> {
+        let identities: Vec<Identity> = items.iter().map(|item| identity(&item.submission)).collect();
+        let known = self.store.look_up(&identities).await?;
+        let events = events(office, items, &identities, known);
+        let keys: Vec<Vec<OnceKey>> = events.iter().map(|event| once_keys(office, event)).collect();
+        let digests: Vec<_> = keys.iter().flatten().map(|key| key.digest).collect();
+        let claims = self.store.claims(&digests).await?;
+        let mut earlier: HashMap<domain::Digest, Vec<EarlierClaim>> = HashMap::new();
+        for (digest, rows) in claims {
+            earlier.insert(digest, rows.into_iter().map(|r| EarlierClaim { from: r.from, to: r.to }).collect());
+        }
+        let now = (self.runtime.clock)();
+        let mut batch = Batch { at: now, published: marks, ..Batch::default() };
+        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, started, now);
+        // Evaluation is pure computation of some milliseconds; the other tasks of this thread move on meanwhile.
+        tokio::task::block_in_place(evaluate);
+        let before = Instant::now();
+        let from = spans::now();
+        let committed = self.store.commit(batch).await?;
+        self.metrics.commit.observe(before.elapsed().as_secs_f64());
+        let to = spans::now();
+        for process in items.iter().filter_map(|item| item.process.as_ref()) {
+            let size = KeyValue::new("db.operation.batch.size", items.len() as i64);
+            process.step("storage.commit", SpanKind::Client, from, to, vec![size]);
+        }
+        self.count(&events, &committed);
+        Ok(committed)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the parts of one evaluation; a struct would only rename them")]
+    fn evaluate(
+        &self,
+        office: &Office,
+        items: &[Item],
+        events: &[Option<Event>],
+        keys: &[Vec<OnceKey>],
+        earlier: &mut HashMap<domain::Digest, Vec<EarlierClaim>>,
+        batch: &mut Batch,
+        started: SystemTime,
+        now: Timestamp,
+    ) {
+        for ((item, event), keys) in items.iter().zip(events).zip(keys) {
+            let Some(event) = event else { continue };
+            let begun = Instant::now();
+            let from = spans::now();
+            let once = keys.iter().map(|k| (k.clone(), earlier.get(&k.digest).cloned().unwrap_or_default())).collect();
+            let effects = office.step(event, &Surroundings { once }, now);
+            self.metrics.decision.observe(begun.elapsed().as_secs_f64());
+            let mut traceparent = None;
+            if let Some(process) = &item.process {
+                process.step("workflow.validate", SpanKind::Internal, started, from, Vec::new());
+                process.step("rules.decide", SpanKind::Internal, from, spans::now(), Vec::new());
+                if let Some(Effect::Decide(decided)) = effects.last() {
+                    let d = &decided.decision;
+                    process.decided(d.application_id, d.service.as_str(), d.ars.land(), d.outcome.as_str());
+                }
+                traceparent = process.traceparent();
+            }
+            // What this application takes, the next one in the batch already sees.
+            for effect in &effects {
+                if let Effect::Claim(claim) = effect {
+                    let claimed = EarlierClaim { from: claim.from, to: claim.to };
+                    earlier.entry(claim.digest).or_default().push(claimed);
+                }
+            }
+            carry_out::add(batch, effects, traceparent.as_deref());
+        }
+    }
+
+    /// Sends what was committed. What is not confirmed stays in the outbox for the relay.
+    async fn publish(&self, committed: &Committed, items: &[Item]) {
+        let from = spans::now();
+        let sent = self.publisher.publish(committed.outbox()).await;
+        let to = spans::now();
+        match sent {
+            Ok(()) => {
+                self.metrics.published.inc_by(committed.outbox().len() as u64);
+                self.marks().extend(committed.outbox().iter().map(|row| row.message_id));
+            }
+            Err(error) => tracing::warn!(%error, "results stay in the outbox; the relay sends them later"),
+        }
+        for process in items.iter().filter_map(|item| item.process.as_ref()) {
+            process.step("worker.publish", SpanKind::Producer, from, to, Vec::new());
+            process.end(to);
+        }
+    }
+
+    fn marks(&self) -> std::sync::MutexGuard<'_, Vec<Uuid>> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes published messages where no next batch does it.
+    pub async fn flush_marks(&self) {
+        let marks = std::mem::take(&mut *self.marks());
+        if marks.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.mark_published(&marks, (self.runtime.clock)()).await {
+            tracing::debug!(%error, "published messages are noted later");
+            self.marks().extend(marks);
+        }
+    }
+
+    fn count(&self, events: &[Option<Event>], committed: &Committed) {
+        for event in events.iter().flatten() {
+            match event {
+                Event::Received { .. } => {}
+                Event::Repeated { .. } => _ = self.metrics.duplicates.inc(),
+                Event::Collided { .. } => _ = self.metrics.conflicts.inc(),
+            }
+        }
+        for case in committed.cases() {
+            let land = domain::Ars::new(case.ars.clone()).map_or("", |ars| ars.land().short());
+            let labels = DecidedLabels {
+                service: case.service.clone(),
+                land: land.to_owned(),
+                outcome: case.outcome.clone(),
+                automatic: (case.automatic && case.outcome != Outcome::Referred.as_str()).to_string(),
+            };
+            self.metrics.applications.get_or_create(&labels).inc();
+        }
+        for reason in committed.tasks().iter().flat_map(|task| &task.reasons) {
+            self.metrics.referrals.get_or_create(&Word { reason: reason.clone() }).inc();
+        }
+    }
+
+    /// Repeats a store call until it succeeds; `None` on shutdown.
+    async fn held<T, F: Future<Output = Result<T, StoreError>>>(&self, call: impl Fn() -> F) -> Option<T> {
+        let mut pause = HOLD.0;
+        loop {
+            match call().await {
+                Ok(value) => return Some(value),
+                Err(error) => tracing::warn!(%error, "waiting for the store"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(HOLD.1),
+                () = self.runtime.shutdown.cancelled() => return None,
+            }
+        }
+    }
+}
+
+fn set(dispositions: &mut [Disposition], index: usize, to: Disposition) {
+    if let Some(slot) = dispositions.get_mut(index) {
+        *slot = to;
+    }
+}
+
+fn identity(submission: &Submission) -> Identity {
+    Identity {
+        sender: submission.sender.name.as_str().to_owned(),
+        service: submission.envelope.service.as_str().to_owned(),
+        client_id: submission.envelope.id.as_str().to_owned(),
+    }
+}
+
+/// What each item is: new, the same again, or another content under a taken id. `None`: our own, already decided.
+fn events(office: &Office, items: &[Item], identities: &[Identity], known: Vec<Option<Known>>) -> Vec<Option<Event>> {
+    let mut seen: HashMap<&Identity, Known> = HashMap::with_capacity(items.len());
+    let mut events = Vec::with_capacity(items.len());
+    for ((item, identity), known) in items.iter().zip(identities).zip(known) {
+        let submission = &item.submission;
+        let first = known.or_else(|| seen.get(identity).cloned());
+        events.push(match first {
+            None => {
+                let own = Known { application_id: submission.application_id, content: submission.content };
+                seen.insert(identity, own);
+                let form: Result<Validated, _> = office.validate(submission);
+                Some(Event::Received { submission: submission.clone(), form })
+            }
+            Some(first) if first.application_id == submission.application_id => None,
+            Some(first) if first.content == submission.content && item.anonymous_again => None,
+            Some(first) if first.content == submission.content => {
+                Some(Event::Repeated { submission: submission.clone(), original: first.application_id })
+            }
+            Some(first) => Some(Event::Collided { submission: submission.clone(), original: first.application_id }),
+        });
+    }
+    events
+}
+
+fn once_keys(office: &Office, event: &Option<Event>) -> Vec<OnceKey> {
+    match event {
+        Some(Event::Received { submission, form: Ok(valid) }) => office.once_keys(submission, valid),
+        Some(_) | None => Vec::new(),
+    }
+}
