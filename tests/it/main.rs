@@ -1,1 +1,12 @@
-fn main() {}
+//! All integration tests in one binary. `tests/run` starts the services they need.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests may fail loudly, print, read files and know the time"
+)]
+
+mod kill;
+mod workers;

@@ -13,7 +13,9 @@ pub struct Ars(String);
 
 /// The text is no ARS.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("ars must be the 12-digit Amtlicher Regionalschlüssel (or an 8-digit AGS that is configured), such as 053150000000")]
+#[error(
+    "ars must be the 12-digit Amtlicher Regionalschlüssel (or an 8-digit AGS that is configured), such as 053150000000"
+)]
 pub struct ArsError;
 
 impl Ars {

@@ -18,14 +18,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 6] = [
-        Self::Granted,
-        Self::PartlyGranted,
-        Self::Refused,
-        Self::Referred,
-        Self::CorrectionNeeded,
-        Self::Forwarded,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Granted, Self::PartlyGranted, Self::Refused, Self::Referred, Self::CorrectionNeeded, Self::Forwarded];
     /// The word of the contract.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -67,9 +67,7 @@ impl Secret {
     pub fn derive(&self, purpose: &str) -> Self {
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"dunkelwerk").extract(&self.1);
         let mut out = [0; 32];
-        let filled = prk
-            .expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256)
-            .and_then(|okm| okm.fill(&mut out));
+        let filled = prk.expand(&[purpose.as_bytes()], hkdf::HKDF_SHA256).and_then(|okm| okm.fill(&mut out));
         // INVARIANT: 32 bytes are always within what HKDF-SHA-256 can give.
         assert!(filled.is_ok(), "HKDF gives up to 8160 bytes");
         Self(hmac::Key::new(hmac::HMAC_SHA256, &out), out)

@@ -147,6 +147,10 @@ pub fn decimal(text: &str) -> Option<Decimal> {
     if base.is_zero() {
         return Some(Decimal::ZERO);
     }
+    if exponent == 0 {
+        // As written: 30.70 stays 30.70 wherever it is shown.
+        return Some(base);
+    }
     let mut value = base.normalize();
     if exponent >= 0 {
         for _ in 0..exponent.min(30) {

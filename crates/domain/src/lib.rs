@@ -13,9 +13,7 @@ mod time;
 mod trace;
 
 pub use ars::{Ars, ArsError, Land, Level};
-pub use decision::{
-    Decision, FormError, Gate, Legal, Outcome, Reason, Referral, ReferralReason, Regime,
-};
+pub use decision::{Decision, FormError, Gate, Legal, Outcome, Reason, Referral, ReferralReason, Regime};
 pub use digest::{Digest, Secret};
 pub use envelope::{Attachment, Channel, Envelope, Evidence, Sender, TrustLevel};
 pub use ids::{ApplicationId, ClientId, IdError, NoticeId, SenderName, ServiceName};

@@ -72,7 +72,9 @@ impl Config {
         };
         let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let listen = match environment("DUNKELWERK_LISTEN") {
-            Some(text) => Some(text.parse().map_err(|_| Failure::Usage("DUNKELWERK_LISTEN must be ADDRESS:PORT".into()))?),
+            Some(text) => {
+                Some(text.parse().map_err(|_| Failure::Usage("DUNKELWERK_LISTEN must be ADDRESS:PORT".into()))?)
+            }
             None => file.listen,
         };
         let rate = file.risk.sample_rate.unwrap_or_default();
@@ -82,7 +84,8 @@ impl Config {
             listen,
             database_url: environment("DATABASE_URL"),
             amqp_url: environment("AMQP_URL"),
-            otlp: environment("OTEL_EXPORTER_OTLP_ENDPOINT").or_else(|| environment("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")),
+            otlp: environment("OTEL_EXPORTER_OTLP_ENDPOINT")
+                .or_else(|| environment("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")),
             rules: file.rules,
             workflows: file.workflows,
             senders: file.sender,

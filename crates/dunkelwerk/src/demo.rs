@@ -11,7 +11,7 @@ use crate::serve::{self, Process, Wiring};
 use crate::submit::{self, Answer};
 use crate::telemetry::Telemetry;
 use crate::{load, output};
-use domain::ServiceName;
+use domain::{Secret, ServiceName};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -20,8 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use workflow::Office;
 
-/// The same applicants every time.
-const SEED: u64 = 20_250_115;
 /// Requests under way at once.
 const WINDOW: usize = 128;
 /// Share of applications that a person checks, in parts per million: two per cent.
@@ -31,6 +29,9 @@ const SAMPLE_PPM: u64 = 20_000;
 pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     if !arguments.listen.ip().is_loopback() {
         return Err(Failure::Usage("demo listens on loopback only; use `serve` with configured senders".into()));
+    }
+    if let Some(file) = &arguments.write {
+        return write(&config, &arguments, file);
     }
     let telemetry = Telemetry::start(&config, true)?;
     let (folder, temporary) = data_folder(arguments.data_dir.as_deref())?;
@@ -50,10 +51,13 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let traced = telemetry.traced();
     let wiring = Wiring { office: office.clone(), store, amqp: None, listen, roles, secret, traced };
     let process = serve::start(wiring).await?;
-    run(&process, &office, arguments.applications, started_at).await?;
+    let generator = Generator::new(arguments.seed, started_at, places(&office));
+    run(&process, generator, arguments.applications).await?;
     if !arguments.exit {
         if let Some(address) = process.address {
-            output::line(&format!("\nSeiten: http://{address}/   Schnittstelle: http://{address}/docs   (Strg-C beendet)"));
+            output::line(&format!(
+                "\nSeiten: http://{address}/   Schnittstelle: http://{address}/docs   (Strg-C beendet)"
+            ));
         }
         serve::stop_signal().await;
     }
@@ -66,10 +70,9 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
 }
 
 /// Sends all applications and waits until every one is decided.
-async fn run(process: &Process, office: &Office, count: u32, started_at: Timestamp) -> Result<(), Failure> {
+async fn run(process: &Process, mut generator: Generator, count: u32) -> Result<(), Failure> {
     let Some(address) = process.address else { return Ok(()) };
     let url = format!("http://{address}/api/v1/applications");
-    let mut generator = Generator::new(SEED, started_at, places(office));
     let client = submit::client()?;
     let samples = (0..count).map(|_| generator.next());
     let bodies = samples.map(|s| (s.envelope.get("id").map(ToString::to_string), s.envelope.to_string().into_bytes()));
@@ -115,6 +118,14 @@ async fn wait(process: &Process, expected: u64) -> Result<(), Failure> {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Writes the applications instead of sending them.
+fn write(config: &Config, arguments: &Demo, file: &str) -> Result<(), Failure> {
+    let office = load::office(config, &Sources::default(), Vec::new(), &Secret::new(b"write"))?;
+    let mut generator = Generator::new(arguments.seed, serve::clock(), places(&office));
+    let lines: Vec<String> = (0..arguments.applications).map(|_| generator.next().envelope.to_string()).collect();
+    output::write(file, &lines).map_err(|e| Failure::Unreachable(format!("{file} cannot be written: {e}")))
 }
 
 fn places(office: &Office) -> Places {

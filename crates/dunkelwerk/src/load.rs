@@ -23,7 +23,8 @@ struct EmbeddedWorkflows;
 /// The rule files: embedded, or of the folders, where a later folder's file replaces an earlier one's.
 pub fn rule_files(config: &Config, sources: &Sources) -> Result<SourceTree, Failure> {
     let mut files = BTreeMap::new();
-    let folders = if sources.rules.is_empty() { config.rules.iter().collect() } else { sources.rules.iter().collect::<Vec<_>>() };
+    let folders =
+        if sources.rules.is_empty() { config.rules.iter().collect() } else { sources.rules.iter().collect::<Vec<_>>() };
     if folders.is_empty() {
         files = embedded::<EmbeddedRules>();
     }

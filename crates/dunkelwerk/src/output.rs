@@ -12,3 +12,15 @@ pub fn line(text: &str) {
 pub fn error(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
+
+/// Lines into a file; `-` is standard output.
+#[expect(clippy::disallowed_methods, reason = "the one place that writes files for people")]
+pub fn write(file: &str, lines: &[String]) -> std::io::Result<()> {
+    if file == "-" {
+        lines.iter().for_each(|text| line(text));
+        return Ok(());
+    }
+    let mut out = std::io::BufWriter::new(std::fs::File::create(file)?);
+    lines.iter().try_for_each(|text| writeln!(out, "{text}"))?;
+    out.flush()
+}

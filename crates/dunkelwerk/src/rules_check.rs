@@ -17,7 +17,11 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
             findings.iter().for_each(|finding| output::line(&text(&tree, finding)));
             let summary = book.map(|book| {
                 let sets: usize = book.services().map(|service| book.places(service).count()).sum();
-                format!("{} Dateien, {} Dienste, {sets} Regelwerke: in Ordnung", tree.files.len(), book.services().count())
+                format!(
+                    "{} Dateien, {} Dienste, {sets} Regelwerke: in Ordnung",
+                    tree.files.len(),
+                    book.services().count()
+                )
             });
             output::line(&summary.unwrap_or_else(|| format!("{} Beanstandungen", findings.len())));
         }

@@ -57,7 +57,8 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     let mut senders = config.senders.clone();
     if senders.is_empty() {
         if !listen.ip().is_loopback() && arguments.roles.contains(&Role::Web) {
-            let text = "without a configured [[sender]] the intake listens on loopback only; set listen = \"127.0.0.1:8080\"";
+            let text =
+                "without a configured [[sender]] the intake listens on loopback only; set listen = \"127.0.0.1:8080\"";
             return Err(Failure::Usage(text.into()));
         }
         senders.push(Config::built_in_sender()?);
@@ -158,7 +159,7 @@ fn state(
         intake,
         clock,
         new_id,
-        links: StatusLinks::new(&wiring.secret),
+        links: StatusLinks::new(wiring.secret.derive("status-link")),
         metrics: Arc::new(move || {
             let mut text = String::new();
             let _ = prometheus_client::encoding::text::encode(&mut text, &registry);

@@ -64,7 +64,9 @@ async fn over_http(arguments: &Submit, lines: Vec<Vec<u8>>, bar: &ProgressBar) -
                 json!({"line": number, "status": status, "error": body})
             }
             Err(error) => {
-                return Err(Failure::Unreachable(format!("line {number}: {url} does not answer: {error}; is `serve` running?")));
+                return Err(Failure::Unreachable(format!(
+                    "line {number}: {url} does not answer: {error}; is `serve` running?"
+                )));
             }
         };
         bar.suspend(|| output::line(&line.to_string()));
@@ -112,7 +114,8 @@ async fn over_amqp(config: &Config, lines: Vec<Vec<u8>>, bar: &ProgressBar) -> R
 fn outgoing(body: &[u8]) -> Outgoing {
     let envelope: Value = serde_json::from_slice(body).unwrap_or_default();
     // A routing key is at most 255 bytes, and only a hint: what counts stands in the body.
-    let word = |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or("unbekannt").chars().take(64).collect();
+    let word =
+        |name: &str| envelope.get(name).and_then(Value::as_str).unwrap_or("unbekannt").chars().take(64).collect();
     let (service, ars): (String, String) = (word("service"), word("ars"));
     Outgoing {
         routing_key: format!("{service}.{ars}"),

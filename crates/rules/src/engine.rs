@@ -28,8 +28,23 @@ const GLOBALS: [&str; 5] = ["antrag", "nachweise", "parameter", "stichtag", "vor
 
 /// Keywords that a bounded dialect has no use for.
 const DISABLED: [&str; 17] = [
-    "eval", "import", "export", "while", "loop", "do", "until", "try", "catch", "throw", "Fn", "call", "curry",
-    "is_shared", "print", "debug", "type_of",
+    "eval",
+    "import",
+    "export",
+    "while",
+    "loop",
+    "do",
+    "until",
+    "try",
+    "catch",
+    "throw",
+    "Fn",
+    "call",
+    "curry",
+    "is_shared",
+    "print",
+    "debug",
+    "type_of",
 ];
 
 #[derive(Clone)]

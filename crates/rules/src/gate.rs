@@ -109,7 +109,8 @@ fn checks(rules: &RuleSet, record: &Record, verdict: &mut Verdict) {
     for reason in &frame.automatik.get_ref().anlaesse {
         let id = reason.get_ref();
         if !record.checks.iter().any(|c| c.id == *id) {
-            let text = format!("Die Regel hat „{id}“ nicht geprüft, obwohl es ein Anlass für einen Menschen sein kann.");
+            let text =
+                format!("Die Regel hat „{id}“ nicht geprüft, obwohl es ein Anlass für einen Menschen sein kann.");
             verdict.close(rules, Why::RuleError, text);
         }
     }

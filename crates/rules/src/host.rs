@@ -165,7 +165,8 @@ fn operators(engine: &mut Engine) {
         Err(fail("Division zweier ganzer Zahlen: erst mit euro(…) zur Dezimalzahl machen"))
     });
     for operator in ["<", "<=", ">", ">="] {
-        let absent = move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ mit einem fehlenden Wert"))) };
+        let absent =
+            move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ mit einem fehlenden Wert"))) };
         engine.register_fn(operator, move |(): (), (): ()| absent());
         engine.register_fn(operator, move |(): (), _: INT| absent());
         engine.register_fn(operator, move |_: INT, (): ()| absent());
@@ -175,7 +176,8 @@ fn operators(engine: &mut Engine) {
         engine.register_fn(operator, move |_: Date, (): ()| absent());
         engine.register_fn(operator, move |(): (), _: ImmutableString| absent());
         engine.register_fn(operator, move |_: ImmutableString, (): ()| absent());
-        let mixed = move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ von Text und Zahl oder Tag"))) };
+        let mixed =
+            move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ von Text und Zahl oder Tag"))) };
         engine.register_fn(operator, move |_: ImmutableString, _: INT| mixed());
         engine.register_fn(operator, move |_: INT, _: ImmutableString| mixed());
         engine.register_fn(operator, move |_: ImmutableString, _: Decimal| mixed());
@@ -189,7 +191,8 @@ fn operators(engine: &mut Engine) {
 fn numbers(engine: &mut Engine) {
     engine.register_fn("euro", |d: Decimal| d);
     engine.register_fn("euro", |n: INT| Decimal::from(n));
-    engine.register_fn("euro", |text: &str| json::decimal(text).ok_or_else(|| fail(format!("„{text}“ ist kein Betrag"))));
+    engine
+        .register_fn("euro", |text: &str| json::decimal(text).ok_or_else(|| fail(format!("„{text}“ ist kein Betrag"))));
     engine.register_fn("runde_cent", |d: Decimal| cents(d));
     engine.register_fn("runde_cent", |n: INT| cents(Decimal::from(n)));
     engine.register_fn("min", |a: INT, b: INT| a.min(b));

@@ -2,7 +2,7 @@
 
 use crate::contract::{self, Setter};
 use crate::diagnostic::{Diagnostic, File, has_errors};
-use crate::grammar::{Deviation, Effect, Frame, Mode, Municipality, MunicipalValues, Parameter, Setting, Type};
+use crate::grammar::{Deviation, Effect, Frame, Mode, MunicipalValues, Municipality, Parameter, Setting, Type};
 use crate::layers::{Base, Competence, Procedure, RuleSet, Version, Versions};
 use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
@@ -156,7 +156,11 @@ impl<'a> Loader<'a> {
         let procedure = procedures.get(regime.as_str().unwrap_or_default()).cloned();
         if procedure.is_none() {
             let span = frame.automatik.span();
-            findings.push(file.error("automatik", span, format!("das Verfahren {regime} steht nicht in verfahren.toml")));
+            findings.push(file.error(
+                "automatik",
+                span,
+                format!("das Verfahren {regime} steht nicht in verfahren.toml"),
+            ));
         }
         self.findings.extend(findings);
         let frame = Arc::new(frame);
@@ -172,7 +176,8 @@ impl<'a> Loader<'a> {
         if scripts.is_empty() {
             self.findings.push(self.file(path).error("skript", 0..0, "es gibt kein Skript <JJJJ-MM-TT>.rhai"));
         }
-        let digest = Digest::of_parts([self.folder_digest(&folder).0.as_slice(), &self.text_digest("verfahren.toml").0]);
+        let digest =
+            Digest::of_parts([self.folder_digest(&folder).0.as_slice(), &self.text_digest("verfahren.toml").0]);
         let procedure = Arc::new(procedure?);
         Some(Service { name, folder, frame, procedure, level, own: Arc::new(own), scripts, digest })
     }
@@ -265,13 +270,8 @@ impl<'a> Loader<'a> {
                 None => self.findings.push(unknown_parameter(&file, &delegation.parameter, &service.frame)),
             }
         }
-        let setter = Setter {
-            level: Level::Land,
-            name: land_name,
-            base_level: service.level,
-            land_name,
-            delegations: &[],
-        };
+        let setter =
+            Setter { level: Level::Land, name: land_name, base_level: service.level, land_name, delegations: &[] };
         let mut of_land = Versions::default();
         self.settings(&file, folder, &setter, &service.frame, &deviation.wert, &mut of_land);
         self.finish(path, &mut of_land);
@@ -343,7 +343,9 @@ impl<'a> Loader<'a> {
         let clash = versions.iter().find(|v| {
             let other_ends_before = v.to.is_some_and(|end| end < from);
             let this_ends_before = to.is_some_and(|end| end < v.from);
-            v.from == from || (v.to.is_some() && !other_ends_before && v.from < from) || (to.is_some() && !this_ends_before && from < v.from)
+            v.from == from
+                || (v.to.is_some() && !other_ends_before && v.from < from)
+                || (to.is_some() && !this_ends_before && from < v.from)
         });
         if let Some(other) = clash {
             let message = format!(
@@ -461,7 +463,8 @@ impl<'a> Loader<'a> {
                 queue: responsibility.team.clone(),
                 forward: responsibility.weiterleiten,
             };
-            let digest = Digest::of_parts(parts.map(str::as_bytes).into_iter().chain([&[u8::from(competence.forward)][..]]));
+            let digest =
+                Digest::of_parts(parts.map(str::as_bytes).into_iter().chain([&[u8::from(competence.forward)][..]]));
             let set = RuleSet { ars: ars.clone(), competence, base: base.clone(), of_kommune, digest };
             let set = Arc::new(set);
             let places = book.sets.entry(service.name.clone()).or_default();
@@ -539,7 +542,8 @@ impl<'a> Loader<'a> {
             if !fits {
                 let message = "diese Datei gehört zu keiner Ebene und keinem Dienst";
                 let finding = File { name: path, text }.error("datei", 0..0, message);
-                self.findings.push(finding.help("Aufbau: bund|muster/<dienst>/…, land/<land>/<dienst>/…, kommune/<ars>/…"));
+                self.findings
+                    .push(finding.help("Aufbau: bund|muster/<dienst>/…, land/<land>/<dienst>/…, kommune/<ars>/…"));
             }
         }
     }
@@ -628,7 +632,8 @@ fn function_findings(
     service: &Service<'_>,
     function: &crate::grammar::FunctionOverride,
 ) -> Vec<Diagnostic> {
-    let declared = service.frame.funktion.iter().map(Spanned::get_ref).find(|f| f.name.get_ref() == function.name.get_ref());
+    let declared =
+        service.frame.funktion.iter().map(Spanned::get_ref).find(|f| f.name.get_ref() == function.name.get_ref());
     let span = function.name.span();
     let Some(declared) = declared else {
         return vec![file.error("oeffnung", span, "diese Funktion hat niemand geöffnet")];

@@ -106,12 +106,7 @@ fn place(position: Position) -> (usize, usize) {
 }
 
 /// A Land may redefine opened functions and add private helpers, nothing else.
-fn unopened(
-    frame: &Frame,
-    script: Script<'_>,
-    ast: &AST,
-    base: &BTreeSet<(String, usize)>,
-) -> Vec<Diagnostic> {
+fn unopened(frame: &Frame, script: Script<'_>, ast: &AST, base: &BTreeSet<(String, usize)>) -> Vec<Diagnostic> {
     let file = File { name: script.file, text: script.text };
     let mut findings = Vec::new();
     for function in ast.iter_fn_def() {

@@ -104,7 +104,12 @@ impl Table {
     }
 }
 
-fn read_row(parameter: &Parameter, columns: &[Column], cells: &BTreeMap<String, Toml>, at: &str) -> Result<Row, String> {
+fn read_row(
+    parameter: &Parameter,
+    columns: &[Column],
+    cells: &BTreeMap<String, Toml>,
+    at: &str,
+) -> Result<Row, String> {
     let known = |name: &String| *name == "wert" || parameter.schluessel.iter().any(|k| k.name == *name);
     if let Some(name) = cells.keys().find(|name| !known(name)) {
         let names: Vec<&str> = parameter.schluessel.iter().map(|k| k.name.as_str()).collect();

@@ -12,8 +12,8 @@ mod store;
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, CaseView, ClaimRow, Committed, ConflictRow, DeadLetter,
-    DecisionRow, Dated, Identity, Known, Leased, OutboxRow, Overview, OverviewLine, QueueRow, Status, TaskRow,
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, CaseView, ClaimRow, Committed, ConflictRow, Dated, DeadLetter,
+    DecisionRow, Identity, Known, Leased, OutboxRow, Overview, OverviewLine, QueueRow, Status, TaskRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Store, open};

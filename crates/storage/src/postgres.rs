@@ -33,7 +33,10 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// Prepares a pool; the first use connects, so that a program can start before its database does.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("dunkelwerk");
+        let mut options = PgConnectOptions::from_str(url)?;
+        if options.get_application_name().is_none() {
+            options = options.application_name("dunkelwerk");
+        }
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -55,7 +58,9 @@ impl Store for PostgresStore {
     }
     async fn ready(&self) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
-        sqlx::query("insert into attempts (key, attempts, last_at) values ('\\x00', 0, now())").execute(&mut *tx).await?;
+        sqlx::query("insert into attempts (key, attempts, last_at) values ('\\x00', 0, now())")
+            .execute(&mut *tx)
+            .await?;
         tx.rollback().await?;
         Ok(())
     }

@@ -35,29 +35,59 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
 
 const CODES: [Code; 23] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
-    code("invalid_json", 400, "The body is not JSON, or not unambiguous JSON: duplicate keys, U+0000, more than 64 levels, \
-        invalid UTF-8, a number without exact decimal.", "Mend the place that the detail names."),
+    code(
+        "invalid_json",
+        400,
+        "The body is not JSON, or not unambiguous JSON: duplicate keys, U+0000, more than 64 levels, \
+        invalid UTF-8, a number without exact decimal.",
+        "Mend the place that the detail names.",
+    ),
     code("not_an_object", 400, "The body is JSON, but not an object.", "Send one envelope, not a list."),
     code("unknown_field", 400, "The envelope has a field that does not exist.", "Form fields belong into data."),
-    code("invalid_field", 400, "A field of the envelope is missing or has the wrong form.", "Mend the field that the \
-        detail names. Violations of the form itself are no error: they become a decision correction_needed."),
+    code(
+        "invalid_field",
+        400,
+        "A field of the envelope is missing or has the wrong form.",
+        "Mend the field that the \
+        detail names. Violations of the form itself are no error: they become a decision correction_needed.",
+    ),
     code("unknown_service", 400, "This installation does not have the service.", "Use one of the services named."),
     code("invalid_ars", 400, "The ARS is malformed, or an AGS that is not configured.", "Send the 12-digit ARS."),
-    code("unknown_form_version", 400, "The service has no such form version.", "Use one of the versions named, or none."),
+    code(
+        "unknown_form_version",
+        400,
+        "The service has no such form version.",
+        "Use one of the versions named, or none.",
+    ),
     code("idempotency_key_mismatch", 400, "Idempotency-Key and id differ.", "Send one of them, or both equal."),
     code("body_incomplete", 400, "The connection ended within the body.", "Send it again with the same id."),
     code("unauthorized", 401, "No credential, or an unknown one.", "Send Authorization: Bearer with your token."),
-    code("unknown_application", 404, "There is no such application for you.", "Use the status_url of the receipt, or \
-        the token of the sender."),
+    code(
+        "unknown_application",
+        404,
+        "There is no such application for you.",
+        "Use the status_url of the receipt, or \
+        the token of the sender.",
+    ),
     code("unknown_path", 404, "There is nothing at this path.", "See /docs."),
     code("method_not_allowed", 405, "The path does not take this method.", "See the Allow header."),
-    code("id_conflict", 409, "The id was used for an application with other content.", "Use a new id for a new \
-        application; the same application may be sent again at any time."),
+    code(
+        "id_conflict",
+        409,
+        "The id was used for an application with other content.",
+        "Use a new id for a new \
+        application; the same application may be sent again at any time.",
+    ),
     code("too_large", 413, "The body has more than 8 MiB.", "Send attachments by reference."),
     code("unsupported_media_type", 415, "The body is not declared as JSON.", "Send Content-Type: application/json."),
     code("internal", 500, "An error inside the service; it was logged.", "Send it again with the same id."),
-    code("queue_unavailable", 503, "The queue did not confirm the application; nothing was taken in.", "Send it again \
-        with the same id after Retry-After seconds."),
+    code(
+        "queue_unavailable",
+        503,
+        "The queue did not confirm the application; nothing was taken in.",
+        "Send it again \
+        with the same id after Retry-After seconds.",
+    ),
     code("store_unavailable", 503, "The status cannot be read now.", "Ask again after Retry-After seconds."),
     code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
     code("unknown_sender", 0, "Over RabbitMQ: the user of the message is no configured sender.", "Configure it."),

@@ -13,7 +13,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-const STRICT: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+const STRICT: &str =
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 /// Swagger UI sets styles from its script.
 const DOCS: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; \
                     frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
@@ -42,7 +43,6 @@ async fn in_time(request: Request, next: Next) -> Response {
 }
 
 /// The panic's text may hold parts of a body; it is not repeated here.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that the layer calls")]
 fn panicked(_what: Box<dyn Any + Send + 'static>) -> Response {
     tracing::error!("a request handler panicked; its sender got a problem");
     Problem::Internal.into_response()

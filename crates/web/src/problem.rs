@@ -18,7 +18,9 @@ pub(crate) enum Problem {
     /// The envelope is no application.
     Rejected(Rejection),
     /// The id is taken by an application with other content.
-    Conflict { first: ApplicationId },
+    Conflict {
+        first: ApplicationId,
+    },
     QueueUnavailable,
     StoreUnavailable,
     UnknownApplication,
@@ -104,7 +106,9 @@ impl Problem {
             Self::Unauthorized => "send Authorization: Bearer with the token of a configured sender".into(),
             Self::MediaType(None) => "send Content-Type: application/json".into(),
             Self::MediaType(Some(given)) => format!("send Content-Type: application/json instead of {given:.100}"),
-            Self::TooLarge => format!("the body has more than {MAX_BYTES} bytes (8 MiB); send attachments by reference"),
+            Self::TooLarge => {
+                format!("the body has more than {MAX_BYTES} bytes (8 MiB); send attachments by reference")
+            }
             Self::BodyBroken => "the connection ended within the body; send it again with the same id".into(),
             Self::Rejected(rejection) => rejection.to_string(),
             Self::Conflict { first } => format!(

@@ -2,7 +2,8 @@
 
 use domain::{Digest, json};
 use storage::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow, TaskRow,
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow,
+    TaskRow,
 };
 use workflow::{AuditEntry, Claim, Decided, Effect, Message, Registered, Task};
 

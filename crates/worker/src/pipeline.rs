@@ -52,6 +52,21 @@ struct Item {
     process: Option<Process>,
 }
 
+/// What was evaluated for a batch that another worker made start again: only what its facts changed for is evaluated
+/// a second time.
+#[derive(Default)]
+struct Memory(HashMap<usize, (std::mem::Discriminant<Event>, Surroundings, Vec<Effect>)>);
+
+impl Memory {
+    fn recall(&self, index: usize, event: &Event, surroundings: &Surroundings) -> Option<Vec<Effect>> {
+        let (kind, facts, effects) = self.0.get(&index)?;
+        (*kind == std::mem::discriminant(event) && facts == surroundings).then(|| effects.clone())
+    }
+    fn keep(&mut self, index: usize, event: &Event, surroundings: Surroundings, effects: Vec<Effect>) {
+        self.0.insert(index, (std::mem::discriminant(event), surroundings, effects));
+    }
+}
+
 /// Shortest and longest pause while the store does not answer.
 const HOLD: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -149,9 +164,10 @@ impl Pipeline {
     /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
     async fn commit(&self, office: &Office, items: &[Item], started: SystemTime) -> Result<Option<Committed>, String> {
         let mut pause = HOLD.0;
+        let mut memory = Memory::default();
         loop {
             let marks = std::mem::take(&mut *self.marks());
-            let attempt = self.try_commit(office, items, marks.clone(), started).await;
+            let attempt = self.try_commit(office, items, marks.clone(), started, &mut memory).await;
             let error = match attempt {
                 Ok(committed) => return Ok(Some(committed)),
                 Err(error) => error,
@@ -181,6 +197,7 @@ impl Pipeline {
         items: &[Item],
         marks: Vec<Uuid>,
         started: SystemTime,
+        memory: &mut Memory,
     ) -> Result<Committed, StoreError> {
         let identities: Vec<Identity> = items.iter().map(|item| identity(&item.submission)).collect();
         let known = self.store.look_up(&identities).await?;
@@ -194,7 +211,7 @@ impl Pipeline {
         }
         let now = (self.runtime.clock)();
         let mut batch = Batch { at: now, published: marks, ..Batch::default() };
-        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, started, now);
+        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, started, now, memory);
         // Evaluation is pure computation of some milliseconds; the other tasks of this thread move on meanwhile.
         tokio::task::block_in_place(evaluate);
         let before = Instant::now();
@@ -221,14 +238,23 @@ impl Pipeline {
         batch: &mut Batch,
         started: SystemTime,
         now: Timestamp,
+        memory: &mut Memory,
     ) {
         for ((item, event), keys) in items.iter().zip(events).zip(keys) {
             let Some(event) = event else { continue };
             let begun = Instant::now();
             let from = spans::now();
             let once = keys.iter().map(|k| (k.clone(), earlier.get(&k.digest).cloned().unwrap_or_default())).collect();
-            let effects = office.step(event, &Surroundings { once }, now);
-            self.metrics.decision.observe(begun.elapsed().as_secs_f64());
+            let surroundings = Surroundings { once };
+            let effects = match memory.recall(item.index, event, &surroundings) {
+                Some(effects) => effects,
+                None => {
+                    let effects = office.step(event, &surroundings, now);
+                    self.metrics.decision.observe(begun.elapsed().as_secs_f64());
+                    memory.keep(item.index, event, surroundings, effects.clone());
+                    effects
+                }
+            };
             let mut traceparent = None;
             if let Some(process) = &item.process {
                 process.step("workflow.validate", SpanKind::Internal, started, from, Vec::new());

@@ -52,15 +52,15 @@ pub async fn run_amqp(pipeline: Arc<Pipeline>, settings: AmqpSettings) {
 
 /// One life of a consumer. Returns why it ended, or nothing on shutdown.
 async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<String> {
-    let mut in_flight: FuturesOrdered<BoxFuture<'static, bool>> = FuturesOrdered::new();
+    let mut in_flight: FuturesOrdered<BoxFuture<'static, Option<Drained>>> = FuturesOrdered::new();
     let shutdown = pipeline.runtime.shutdown.clone();
     let ended = loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break None,
-            Some(settled) = in_flight.next(), if !in_flight.is_empty() => {
-                if !settled {
-                    break Some("an acknowledgement did not reach the broker".to_owned());
+            Some(durable) = in_flight.next(), if !in_flight.is_empty() => {
+                if !acknowledge(durable).await {
+                    break Some("a drain could not be acknowledged".to_owned());
                 }
             }
             drained = consumer.drain(BATCH, LINGER), if in_flight.len() < IN_FLIGHT => match drained {
@@ -74,13 +74,23 @@ async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<St
         consumer.cancel().await;
     }
     // What is under way is finished and, where the broker still listens, acknowledged.
-    while in_flight.next().await.is_some() {}
+    while let Some(durable) = in_flight.next().await {
+        acknowledge(durable).await;
+    }
     pipeline.flush_marks().await;
     ended
 }
 
-/// Processes one drain in a task of its own; true once it is acknowledged.
-fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, bool> {
+/// Acknowledges in the order of arrival: one acknowledgement covers a drain and all before it, which are done by now.
+async fn acknowledge(durable: Option<Drained>) -> bool {
+    match durable {
+        Some(drained) => drained.acknowledge().await,
+        None => false,
+    }
+}
+
+/// Processes one drain in a task of its own; gives it back once all of it is durable.
+fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, Option<Drained>> {
     let task = tokio::spawn(async move {
         for age in &drained.ages {
             pipeline.metrics.queue_age.observe(*age);
@@ -88,10 +98,10 @@ fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, bool>
         let dispositions = pipeline.process(&drained.deliveries).await;
         // One acknowledgement covers the whole drain, so it waits until nothing in it is held.
         let settled = bury(&pipeline, &drained.deliveries, &dispositions).await;
-        if settled && !dispositions.contains(&Disposition::Hold) { drained.acknowledge().await } else { false }
+        (settled && !dispositions.contains(&Disposition::Hold)).then_some(drained)
     });
     // A panic in our own code loses nothing: the drain stays unacknowledged and comes again, in the careful lane.
-    Box::pin(async move { task.await.unwrap_or(false) })
+    Box::pin(async move { task.await.ok().flatten() })
 }
 
 /// Puts hopeless messages away; tries until they are durable there.

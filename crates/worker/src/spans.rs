@@ -65,9 +65,9 @@ impl Process {
     pub fn traceparent(&self) -> Option<String> {
         let span = self.context.span();
         let context = span.span_context();
-        context.is_valid().then(|| {
-            format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8())
-        })
+        context
+            .is_valid()
+            .then(|| format!("00-{}-{}-{:02x}", context.trace_id(), context.span_id(), context.trace_flags().to_u8()))
     }
 }
 

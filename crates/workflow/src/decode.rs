@@ -29,7 +29,9 @@ pub enum Rejection {
     Json(#[from] JsonError),
     #[error("the body must be one JSON object, the envelope of an application")]
     NotAnObject,
-    #[error("unknown envelope field \"{0}\"; known are id, service, form_version, ars, received_at, channel, trust_level, data, evidence, attachments")]
+    #[error(
+        "unknown envelope field \"{0}\"; known are id, service, form_version, ars, received_at, channel, trust_level, data, evidence, attachments"
+    )]
     UnknownField(String),
     #[error("{field}: {message}")]
     Field { field: &'static str, message: String },
@@ -142,8 +144,8 @@ fn required<T: DeserializeOwned>(object: &mut Map<String, Value>, field: &'stati
 fn take<T: DeserializeOwned>(object: &mut Map<String, Value>, field: &'static str) -> Result<Option<T>, Rejection> {
     match object.remove(field) {
         None | Some(Value::Null) => Ok(None),
-        Some(value) => serde_json::from_value(value)
-            .map(Some)
-            .map_err(|e| Rejection::Field { field, message: e.to_string() }),
+        Some(value) => {
+            serde_json::from_value(value).map(Some).map_err(|e| Rejection::Field { field, message: e.to_string() })
+        }
     }
 }

@@ -147,12 +147,24 @@ mod tests {
             (json!({"maxProperties": 0}), json!({"a": 1}), "bitte höchstens 0 Angaben machen"),
             (json!({"uniqueItems": true}), json!([1, 1]), "kein Eintrag darf doppelt vorkommen"),
             (json!({"contains": {"const": 1}}), json!([2]), "es fehlt ein Eintrag der verlangten Art"),
-            (json!({"anyOf": [{"const": 1}, {"const": 2}]}), json!(3), "passt zu keiner der vorgesehenen Möglichkeiten"),
-            (json!({"oneOf": [{"const": 1}, {"const": 2}]}), json!(3), "passt zu keiner der vorgesehenen Möglichkeiten"),
+            (
+                json!({"anyOf": [{"const": 1}, {"const": 2}]}),
+                json!(3),
+                "passt zu keiner der vorgesehenen Möglichkeiten",
+            ),
+            (
+                json!({"oneOf": [{"const": 1}, {"const": 2}]}),
+                json!(3),
+                "passt zu keiner der vorgesehenen Möglichkeiten",
+            ),
             (json!({"oneOf": [{}, {}]}), json!(3), "ist nicht eindeutig: bitte nur eine der Möglichkeiten ausfüllen"),
             (json!({"not": {}}), json!(3), "darf hier nicht angegeben werden"),
             (json!({"prefixItems": [true], "items": false}), json!([1, 2]), "darf hier nicht angegeben werden"),
-            (json!({"propertyNames": {"maxLength": 1}}), json!({"ab": 1}), "enthält ein Feld mit einem unzulässigen Namen"),
+            (
+                json!({"propertyNames": {"maxLength": 1}}),
+                json!({"ab": 1}),
+                "enthält ein Feld mit einem unzulässigen Namen",
+            ),
         ] {
             let mut titled = field.clone();
             titled.as_object_mut().unwrap().insert("title".into(), json!("Feld"));

@@ -59,7 +59,7 @@ pub enum Event {
 }
 
 /// What the store knows that bears on a step.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// The application's once-only keys with what earlier applications claimed.
     pub once: Vec<(OnceKey, Vec<EarlierClaim>)>,
@@ -121,7 +121,13 @@ impl Office {
         vec![Effect::KeepConflict(Box::new(conflict)), Effect::Publish(message), Effect::Audit(note)]
     }
 
-    fn note(&self, submission: &Submission, original: ApplicationId, action: &'static str, now: Timestamp) -> AuditEntry {
+    fn note(
+        &self,
+        submission: &Submission,
+        original: ApplicationId,
+        action: &'static str,
+        now: Timestamp,
+    ) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
             "ars": submission.envelope.ars, "content": self.content_for_audit(submission),

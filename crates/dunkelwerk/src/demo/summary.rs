@@ -68,7 +68,7 @@ fn services(overview: &Overview) {
 fn reasons(overview: &Overview) {
     output::line("\nWarum ein Mensch entscheidet (mehrere Gründe je Vorgang möglich):");
     for (word, count) in &overview.reasons {
-        let german = ReferralReason::from_word(word).map_or(word.as_str(), ReferralReason::german);
+        let german = ReferralReason::from_word(word).map_or(word.as_str(), |reason| reason.german());
         output::line(&format!("{count:>7}  {german}"));
     }
 }

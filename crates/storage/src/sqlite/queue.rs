@@ -91,16 +91,14 @@ pub(super) async fn settle(pool: &SqlitePool, leased: &[(i64, i64)]) -> Result<u
 }
 
 pub(super) async fn bury(pool: &SqlitePool, letter: &DeadLetter) -> Result<(), StoreError> {
-    sqlx::query(
-        "insert into dead_letters (application_id, sender, cause, detail, body, at) values (?, ?, ?, ?, ?, ?)",
-    )
-    .bind(letter.application_id.map(|id| id.0))
-    .bind(&letter.sender)
-    .bind(&letter.cause)
-    .bind(&letter.detail)
-    .bind(&letter.body)
-    .bind(letter.at.as_microsecond())
-    .execute(pool)
-    .await?;
+    sqlx::query("insert into dead_letters (application_id, sender, cause, detail, body, at) values (?, ?, ?, ?, ?, ?)")
+        .bind(letter.application_id.map(|id| id.0))
+        .bind(&letter.sender)
+        .bind(&letter.cause)
+        .bind(&letter.detail)
+        .bind(&letter.body)
+        .bind(letter.at.as_microsecond())
+        .execute(pool)
+        .await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Reads: look-ups of the hot path, and what pages and portals ask.
 
 use super::timestamp;
-use crate::postgres::{digest, split_reasons};
 use crate::StoreError;
+use crate::postgres::{digest, split_reasons};
 use crate::rows::{
     ApplicationRow, AuditRow, CaseRow, CaseView, ClaimRow, DecisionRow, Identity, Known, OutboxRow, Overview,
     OverviewLine, Status, TaskRow,
@@ -50,8 +50,13 @@ pub(super) async fn claims(
         .bind(digest.0.as_slice())
         .fetch_all(&mut *connection)
         .await?;
-        let claim = |(ordinal, name, id, from, to)| {
-            ClaimRow { digest, ordinal, name, application_id: ApplicationId(id), from: day(from), to: day(to) }
+        let claim = |(ordinal, name, id, from, to)| ClaimRow {
+            digest,
+            ordinal,
+            name,
+            application_id: ApplicationId(id),
+            from: day(from),
+            to: day(to),
         };
         if !rows.is_empty() {
             claims.insert(digest, rows.into_iter().map(claim).collect());
@@ -86,7 +91,11 @@ impl FromRow<'_, SqliteRow> for OutboxRow {
     }
 }
 
-pub(super) async fn unpublished(pool: &SqlitePool, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+pub(super) async fn unpublished(
+    pool: &SqlitePool,
+    before: Timestamp,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sqlx::query_as(
         "select message_id, application_id, exchange, routing_key, traceparent, body from outbox \
          where published_at is null and created_at < ? order by created_at limit ?",

@@ -133,9 +133,15 @@ fn head(view: &CaseView, decision: Option<&Decision>) -> Vec<Row> {
     let Some(decision) = decision else { return rows };
     rows.push(row("Behörde", decision.authority.clone().unwrap_or_else(|| "noch nicht bestimmt".to_owned())));
     rows.push(row("Ergebnis", words::outcome(decision.outcome).to_owned()));
-    rows.push(row("Automatisch", if decision.automatic { "ja, ohne Menschen" } else { "nein, ein Mensch entscheidet" }.to_owned()));
+    rows.push(row(
+        "Automatisch",
+        if decision.automatic { "ja, ohne Menschen" } else { "nein, ein Mensch entscheidet" }.to_owned(),
+    ));
     if let Some(legal) = &decision.legal {
-        rows.push(row("Entscheidungszeitpunkt", format::iso(&legal.decided_at)));
+        // Of a referred case only the machine's part has ended.
+        let when =
+            if decision.outcome.is_final() { "Entscheidungszeitpunkt" } else { "Ende der maschinellen Prüfung" };
+        rows.push(row(when, format::iso(&legal.decided_at)));
         rows.push(row("Verfahren", words::regime(legal.regime).to_owned()));
         let norm = legal.permitted_by.clone();
         rows.push(row("Rechtsgrundlage der Automatik", norm.unwrap_or_else(|| "keine".to_owned())));

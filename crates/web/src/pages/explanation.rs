@@ -53,7 +53,9 @@ impl Explanation {
         let fact = |f: domain::Fact| Row { label: f.pointer, value: format::value(&f.value) };
         Self {
             checks: if trace.checks.is_empty() { reasons } else { trace.checks },
-            dates: dates.map(|(name, day)| row(&format::label(name), format::day(day).unwrap_or_else(|| day.clone()))).collect(),
+            dates: dates
+                .map(|(name, day)| row(&format::label(name), format::day(day).unwrap_or_else(|| day.clone())))
+                .collect(),
             parameters: trace.parameters.into_iter().map(parameter).collect(),
             tables: trace.tables.into_iter().map(table).collect(),
             functions: trace.functions.into_iter().map(function).collect(),
@@ -82,10 +84,5 @@ fn parameter(used: ParameterUsed) -> ParameterView {
 }
 
 fn table(used: TableUsed) -> TableView {
-    TableView {
-        parameter: used.parameter,
-        key: format::value(&used.key),
-        row: format::value(&used.row),
-        at: used.at,
-    }
+    TableView { parameter: used.parameter, key: format::value(&used.key), row: format::value(&used.row), at: used.at }
 }

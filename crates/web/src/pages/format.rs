@@ -130,9 +130,10 @@ mod tests {
     fn times_are_german() {
         assert_eq!(instant("2025-01-14T23:30:00Z".parse().unwrap()), "15.01.2025, 00:30 Uhr");
         assert_eq!(iso("gestern"), "gestern");
-        assert_eq!([1, 59, 60, 7_200, 86_400, 200_000].map(seconds), [
-            "1 Sekunde", "59 Sekunden", "1 Minute", "2 Stunden", "1 Tag", "2 Tage"
-        ]);
+        assert_eq!(
+            [1, 59, 60, 7_200, 86_400, 200_000].map(seconds),
+            ["1 Sekunde", "59 Sekunden", "1 Minute", "2 Stunden", "1 Tag", "2 Tage"]
+        );
     }
 
     #[test]

@@ -17,7 +17,8 @@ struct MessagePage {
 
 /// Nothing at this address.
 pub(crate) fn not_found() -> Response {
-    let text = "Unter dieser Adresse gibt es nichts. Vielleicht ist der Link unvollständig, oder den Vorgang gibt es nicht.";
+    let text =
+        "Unter dieser Adresse gibt es nichts. Vielleicht ist der Link unvollständig, oder den Vorgang gibt es nicht.";
     render(StatusCode::NOT_FOUND, &MessagePage { title: "Seite nicht gefunden", text, way_back: true })
 }
 

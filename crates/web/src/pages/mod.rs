@@ -80,7 +80,8 @@ mod tests {
         for here in ["localhost", "localhost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]:8080", "[::1]"] {
             assert!(is_loopback(here), "{here}");
         }
-        for stranger in ["", "example.org", "127.0.0.1.example.org:8080", "localhost.example.org", "10.0.0.1", "[::2]"] {
+        for stranger in ["", "example.org", "127.0.0.1.example.org:8080", "localhost.example.org", "10.0.0.1", "[::2]"]
+        {
             assert!(!is_loopback(stranger), "{stranger}");
         }
     }

@@ -38,7 +38,7 @@ struct OverviewPage {
     total: ServiceRow,
     reasons: Vec<ReasonRow>,
     tasks: Vec<TaskLine>,
-    open_tasks: i64,
+    open_tasks: String,
 }
 
 struct Figure {
@@ -110,7 +110,7 @@ impl OverviewPage {
             total: all.row("Alle Dienste".to_owned()),
             reasons: overview.reasons.iter().map(|(word, n)| reason_row(word, *n, overview.open_tasks)).collect(),
             tasks: tasks.iter().map(|task| TaskLine::new(task, names, now)).collect(),
-            open_tasks: overview.open_tasks,
+            open_tasks: format::count(overview.open_tasks),
         }
     }
 
@@ -132,9 +132,19 @@ fn figures(overview: &Overview, all: &Tally) -> Vec<Figure> {
             warn: false,
         },
         figure("beim Menschen", overview.open_tasks, "offene Vorgänge".to_owned(), false),
-        figure("wartend", overview.waiting, oldest.unwrap_or_else(|| "in der eingebauten Warteschlange".to_owned()), false),
+        figure(
+            "wartend",
+            overview.waiting,
+            oldest.unwrap_or_else(|| "in der eingebauten Warteschlange".to_owned()),
+            false,
+        ),
         figure("Dubletten", overview.duplicates, "derselbe Antrag noch einmal, gleiche Antwort".to_owned(), false),
-        figure("Widersprüche", overview.conflicts, "gleiche Kennung, anderer Inhalt".to_owned(), overview.conflicts > 0),
+        figure(
+            "Widersprüche",
+            overview.conflicts,
+            "gleiche Kennung, anderer Inhalt".to_owned(),
+            overview.conflicts > 0,
+        ),
         figure("nicht lesbar", overview.dead_letters, "Dead-Letter mit Ursache".to_owned(), overview.dead_letters > 0),
     ]
 }

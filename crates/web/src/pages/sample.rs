@@ -8,9 +8,7 @@ use domain::{
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
-use storage::{
-    ApplicationRow, AuditRow, CaseRow, CaseView, DecisionRow, Identity, Overview, OverviewLine, TaskRow,
-};
+use storage::{ApplicationRow, AuditRow, CaseRow, CaseView, DecisionRow, Identity, Overview, OverviewLine, TaskRow};
 use uuid::Uuid;
 
 const ARS: &str = "053150000000";
@@ -67,10 +65,7 @@ fn bare(outcome: Outcome) -> Decision {
 
 fn check(fulfilled: bool) -> Reason {
     Reason {
-        check: "volljaehrig".into(),
-        norm: "§ 2 BGB".into(),
-        fulfilled,
-        text: "Die Person ist volljährig.".into(),
+        check: "volljaehrig".into(), norm: "§ 2 BGB".into(), fulfilled, text: "Die Person ist volljährig.".into()
     }
 }
 
@@ -232,7 +227,9 @@ pub(super) fn overview() -> Overview {
 
 /// What must hold for every page: language, skip link, one h1, landmarks, heads with scope, nothing inline or foreign.
 pub(super) fn assert_sound(html: &str) {
-    for needed in ["<html lang=\"de\">", "href=\"#inhalt\"", "<main id=\"inhalt\"", "<header", "<nav", "<footer", "<title>"] {
+    for needed in
+        ["<html lang=\"de\">", "href=\"#inhalt\"", "<main id=\"inhalt\"", "<header", "<nav", "<footer", "<title>"]
+    {
         assert!(html.contains(needed), "{needed} is missing");
     }
     assert_eq!(html.matches("<h1").count(), 1, "one h1");

@@ -122,11 +122,14 @@ mod tests {
     fn paging_keeps_the_filter_and_ends() {
         let pages = samples();
         let links: Vec<_> = pages.iter().map(|p| (p.previous.as_deref(), p.next.as_deref())).collect();
-        assert_eq!(links, [
-            (None, Some("/vorgaenge?seite=2")),
-            (Some("/vorgaenge?grund=free_text&seite=1"), None),
-            (Some("/vorgaenge?grund=risk&seite=2"), None),
-        ]);
+        assert_eq!(
+            links,
+            [
+                (None, Some("/vorgaenge?seite=2")),
+                (Some("/vorgaenge?grund=free_text&seite=1"), None),
+                (Some("/vorgaenge?grund=risk&seite=2"), None),
+            ]
+        );
         assert!(pages[1].options.iter().any(|o| o.selected && o.word == "free_text"));
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn state(word: &str) -> String {
 }
 
 pub(super) fn reason(word: &str) -> String {
-    ReferralReason::from_word(word).map_or(word, ReferralReason::german).to_owned()
+    ReferralReason::from_word(word).map_or_else(|| word.to_owned(), |reason| reason.german().to_owned())
 }
 
 pub(super) fn regime(regime: Regime) -> &'static str {

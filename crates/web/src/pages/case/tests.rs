@@ -40,7 +40,9 @@ fn a_granted_case_shows_its_chain_of_norms_and_the_right_to_a_person() {
 #[test]
 fn a_referred_case_shows_the_gate_with_its_norm_and_no_automatic_notice() {
     let html = samples()[1].render().unwrap();
-    for expected in ["Besondere Umstände angegeben", "§ 24 Abs. 1 S. 3 VwVfG", "nicht erfüllt", "wird von einem Menschen geprüft"] {
+    for expected in
+        ["Besondere Umstände angegeben", "§ 24 Abs. 1 S. 3 VwVfG", "nicht erfüllt", "wird von einem Menschen geprüft"]
+    {
         assert!(html.contains(expected), "{expected}");
     }
     assert!(!html.contains("vollständig automatisch erlassen"));
