@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Kills of each worker while it holds unacknowledged messages and an open transaction.
 const KILLS: usize = 5;
 /// Applications a sender; both senders use the same ids.
-const EACH: u32 = 9_000;
+const EACH: u32 = 14_000;
 /// A generous limit: after the last kill everything must be decided within this time.
 const PATIENCE: Duration = Duration::from_secs(180);
 

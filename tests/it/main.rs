@@ -8,5 +8,13 @@
     reason = "tests may fail loudly, print, read files and know the time"
 )]
 
+mod house;
 mod kill;
+mod legal_cases;
+mod licences;
+mod queue_contract;
+mod repository;
+mod rows;
+mod rule_files;
+mod store_contract;
 mod workers;

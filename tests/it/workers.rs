@@ -58,7 +58,10 @@ impl World {
                  trusted_evidence = [\"melderegister\", \"fahrzeughalter\"]\nmay_claim = [\"received_at\", \"channel\", \"trust_level\"]\n"
             )
         };
-        let config = format!("{}{}", sender("portal-a"), sender("portal-b"));
+        let secret = world.folder.path().join("secret.key");
+        std::fs::write(&secret, [7; 32]).expect("secret");
+        let head = format!("secret_file = \"{}\"\n", secret.display());
+        let config = format!("{head}{}{}", sender("portal-a"), sender("portal-b"));
         std::fs::write(world.config(), config).expect("config");
         let migrated = world.command("migrate").status().expect("the program runs");
         assert!(migrated.success(), "migrate");
@@ -125,8 +128,6 @@ impl World {
 
     /// Consuming channels with unacknowledged messages: `connection name → count`.
     fn unacknowledged(&self) -> BTreeMap<String, u64> {
-        let text = self.rabbitmqctl(&["list_consumers", "channel_pid"]);
-        let _ = text;
         let channels = self.rabbitmqctl(&["list_channels", "connection", "messages_unacknowledged"]);
         channels
             .lines()
@@ -210,11 +211,12 @@ impl Worker {
             }
             self.signal("STOP");
             // What was on its way to the server when it froze arrives now.
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            let open = self.open_transaction(world).await;
-            let held: u64 = world.unacknowledged().values().sum();
-            if let (Some(statement), true) = (open, held > 0) {
-                return format!("{held} unacknowledged messages, open transaction at «{statement}»");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(statement) = self.open_transaction(world).await {
+                let held: u64 = world.unacknowledged().values().sum();
+                if held > 0 {
+                    return format!("{held} unacknowledged messages, open transaction at «{statement}»");
+                }
             }
             self.signal("CONT");
         }
@@ -228,7 +230,11 @@ impl Worker {
         .bind(self.name)
         .fetch_optional(&world.database)
         .await;
-        row.ok().flatten()
+        // While PostgreSQL is away there is no transaction either.
+        row.unwrap_or_else(|error| {
+            println!("{}: {error}", self.name);
+            None
+        })
     }
 
     fn signal(&self, name: &str) {
@@ -313,10 +319,13 @@ fn with_duplicates(lines: Vec<String>) -> Vec<String> {
     out
 }
 
+/// Messages a burst: enough for full batches, whose transactions are long enough to be caught in the middle.
+const BURST: usize = 400;
+
 async fn send(sender: &'static str, url: &'static str, lines: Vec<String>) -> Sent {
     let mut sent = Sent::default();
     let mut line = connected(url).await;
-    for window in lines.chunks(100) {
+    for window in lines.chunks(BURST) {
         loop {
             let done = tokio::time::timeout(Duration::from_secs(10), publish(&line.1, sender, window)).await;
             if matches!(done, Ok(Ok(()))) {
@@ -332,7 +341,7 @@ async fn send(sender: &'static str, url: &'static str, lines: Vec<String>) -> Se
             sent.distinct.insert((sender.to_owned(), envelope["id"].as_str().expect("id").to_owned()));
         }
         // Spread over the kills, so that there is work at every one of them.
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        tokio::time::sleep(Duration::from_millis(600)).await;
     }
     sent
 }

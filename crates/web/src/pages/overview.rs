@@ -140,7 +140,7 @@ fn figures(overview: &Overview, all: &Tally) -> Vec<Figure> {
         ),
         figure("Dubletten", overview.duplicates, "derselbe Antrag noch einmal, gleiche Antwort".to_owned(), false),
         figure(
-            "Widersprüche",
+            "doppelte Kennungen",
             overview.conflicts,
             "gleiche Kennung, anderer Inhalt".to_owned(),
             overview.conflicts > 0,

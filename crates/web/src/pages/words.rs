@@ -30,7 +30,7 @@ pub(super) fn state(word: &str) -> String {
         "referred" => "einem Menschen vorgelegt",
         "correction_needed" => "wartet auf berichtigte Angaben",
         "forwarded" => "an die zuständige Stelle weitergeleitet",
-        "conflict" => "Widerspruch zu einem früheren Antrag",
+        "conflict" => "Kennung schon mit anderem Inhalt vergeben",
         other => other,
     }
     .to_owned()
@@ -54,7 +54,7 @@ pub(super) fn action(word: &str) -> String {
         "received" => "eingegangen",
         "referred" => "vorgelegt",
         "duplicate" => "Dublette erkannt",
-        "conflict" => "Widerspruch erkannt",
+        "conflict" => "Kennung mit anderem Inhalt wiederholt",
         other => other,
     }
     .to_owned()

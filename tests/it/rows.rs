@@ -1,0 +1,162 @@
+//! Made-up rows for the store contract.
+
+use domain::{ApplicationId, Digest, json};
+use jiff::{Timestamp, ToSpan};
+use serde_json::json;
+use storage::{
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow,
+    QueueRow, TaskRow,
+};
+use uuid::Uuid;
+
+/// A stable id from a text.
+pub fn id(name: &str) -> ApplicationId {
+    ApplicationId(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()))
+}
+
+/// Seconds after a fixed instant.
+pub fn at(seconds: i64) -> Timestamp {
+    let start: Timestamp = "2026-11-01T10:00:00.123456Z".parse().unwrap();
+    start.checked_add(seconds.seconds()).unwrap()
+}
+
+pub fn identity(client_id: &str) -> Identity {
+    Identity { sender: "portal".into(), service: "hundesteuer".into(), client_id: client_id.into() }
+}
+
+/// One granted application with all that belongs to it; `name` makes its ids.
+pub fn granted(name: &str, client_id: &str) -> Batch {
+    let application_id = id(name);
+    let payload = json::canonical(&json!({ "service": "hundesteuer", "application": name }));
+    Batch {
+        at: at(0),
+        applications: vec![ApplicationRow {
+            application_id,
+            identity: identity(client_id),
+            ars: "146120000000".into(),
+            form_version: "1".into(),
+            content: Digest::of(name.as_bytes()),
+            raw: format!("{{\"name\":\"{name}\"}}").into_bytes(),
+            observed_at: at(-2),
+            received_at: at(-86_400),
+        }],
+        cases: vec![CaseRow {
+            application_id,
+            service: "hundesteuer".into(),
+            ars: "146120000000".into(),
+            state: "decided".into(),
+            outcome: "granted".into(),
+            automatic: true,
+            updated_at: at(0),
+        }],
+        decisions: vec![DecisionRow {
+            application_id,
+            decision_no: 1,
+            notice_id: Some(application_id.notice(1).0),
+            rule_set: Some("sha256:1".into()),
+            decided_at: at(0),
+            decision: format!("{{\"decision\":\"{name}\"}}").into_bytes(),
+            trace: b"{\"checks\":[]}".to_vec(),
+            context: b"{\"stopped\":false}".to_vec(),
+        }],
+        outbox: vec![message(name, "results")],
+        audit: vec![AuditRow {
+            application_id,
+            at: at(0),
+            actor: "dunkelwerk".into(),
+            action: "decided".into(),
+            payload_hash: Digest::of(&payload),
+            payload,
+        }],
+        ..Batch::default()
+    }
+}
+
+/// The same, referred to a person.
+pub fn referred(name: &str, client_id: &str, reasons: &[&str], opened: i64) -> Batch {
+    let mut batch = granted(name, client_id);
+    for case in &mut batch.cases {
+        (case.state, case.outcome, case.automatic) = ("referred".into(), "referred".into(), false);
+    }
+    batch.decisions.iter_mut().for_each(|decision| decision.notice_id = None);
+    batch.tasks.push(TaskRow {
+        application_id: id(name),
+        service: "hundesteuer".into(),
+        ars: "146120000000".into(),
+        queue: "steueramt".into(),
+        reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
+        proposal: Some("refused".into()),
+        opened_at: at(opened),
+    });
+    batch
+}
+
+pub fn message(name: &str, kind: &str) -> OutboxRow {
+    OutboxRow {
+        message_id: message_id(name, kind),
+        application_id: id(name),
+        exchange: format!("dunkelwerk.{kind}"),
+        routing_key: "hundesteuer.146120000000.granted".into(),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        body: format!("{kind} of {name}").into_bytes(),
+    }
+}
+
+pub fn message_id(name: &str, kind: &str) -> Uuid {
+    Uuid::new_v5(&id(name).0, kind.as_bytes())
+}
+
+pub fn claim(name: &str, key: &str, ordinal: i32) -> ClaimRow {
+    ClaimRow {
+        digest: Digest::of(key.as_bytes()),
+        ordinal,
+        name: "haushalt".into(),
+        application_id: id(name),
+        from: Some("2026-01-01".parse().unwrap()),
+        to: (ordinal == 1).then(|| "2026-12-31".parse().unwrap()),
+    }
+}
+
+pub fn alias(alias: &str, of: &str) -> Batch {
+    let row = AliasRow { alias: id(alias), application_id: id(of) };
+    Batch { at: at(1), aliases: vec![row], audit: granted(of, "x").audit, ..Batch::default() }
+}
+
+pub fn conflict(name: &str, with: &str) -> Batch {
+    let row = ConflictRow {
+        application_id: id(name),
+        original: id(with),
+        content: Digest::of(b"other"),
+        raw: b"other".to_vec(),
+        observed_at: at(1),
+    };
+    Batch { at: at(1), conflicts: vec![row], ..Batch::default() }
+}
+
+pub fn queued(name: &str, enqueued: i64) -> QueueRow {
+    QueueRow {
+        application_id: id(name),
+        sender: "portal".into(),
+        traceparent: Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".into()),
+        body: format!("body of {name}").into_bytes(),
+        enqueued_at: at(enqueued),
+    }
+}
+
+/// Several batches as one.
+pub fn together(batches: impl IntoIterator<Item = Batch>) -> Batch {
+    let mut all = Batch { at: at(0), ..Batch::default() };
+    for batch in batches {
+        all.applications.extend(batch.applications);
+        all.cases.extend(batch.cases);
+        all.decisions.extend(batch.decisions);
+        all.tasks.extend(batch.tasks);
+        all.claims.extend(batch.claims);
+        all.outbox.extend(batch.outbox);
+        all.audit.extend(batch.audit);
+        all.aliases.extend(batch.aliases);
+        all.conflicts.extend(batch.conflicts);
+        all.published.extend(batch.published);
+    }
+    all
+}
