@@ -1,7 +1,7 @@
 //! Applications that are wrong in every way we know, and what must become of each, however it comes in.
 
 use serde_json::{Value, json};
-use testkit::applications::{dog, parking};
+use testkit::applications::{SECRET_NAME, dog, parking};
 
 /// What must become of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,9 +38,7 @@ pub fn wrong_fields() -> [(&'static str, Value, &'static str, &'static str); 10]
 
 /// What the ten messages must say, as the decision lists them.
 pub fn expected_errors() -> Value {
-    let error = |(pointer, _, title, kind): (&str, Value, &str, &str)| {
-        json!({ "pointer": pointer, "message": format!("{title}: bitte als {kind} angeben") })
-    };
+    let error = |(pointer, _, title, kind): (&str, Value, &str, &str)| json!({ "pointer": pointer, "message": format!("{title}: bitte als {kind} angeben") });
     wrong_fields().into_iter().map(error).collect()
 }
 
@@ -79,19 +77,61 @@ pub fn bad_cases(way: &str) -> Vec<BadCase> {
     vec![
         case("not JSON", Refused(400, "invalid_json"), b"Guten Tag, ich habe einen Hund.".to_vec()),
         case("cut off", Refused(400, "invalid_json"), dog(&id("cut")).to_string().into_bytes()[..300].to_vec()),
-        case("duplicate key", Refused(400, "invalid_json"), edited(&id("twice"), year, "\"steuerjahr\":2026,\"steuerjahr\":2025")),
-        case("NUL in a text", Refused(400, "invalid_json"), edited(&id("nul"), text, "\"besondere_umstaende\":\"\\u0000\"")),
-        case("NUL as a byte", Refused(400, "invalid_json"), edited(&id("nul-byte"), text, "\"besondere_umstaende\":\"\0\"")),
+        case(
+            "duplicate key",
+            Refused(400, "invalid_json"),
+            edited(&id("twice"), year, "\"steuerjahr\":2026,\"steuerjahr\":2025"),
+        ),
+        case(
+            "NUL in a text",
+            Refused(400, "invalid_json"),
+            edited(&id("nul"), text, "\"besondere_umstaende\":\"\\u0000\""),
+        ),
+        case(
+            "NUL as a byte",
+            Refused(400, "invalid_json"),
+            edited(&id("nul-byte"), text, "\"besondere_umstaende\":\"\0\""),
+        ),
         case("invalid UTF-8", Refused(400, "invalid_json"), invalid_utf8),
-        case("depth 100", Refused(400, "invalid_json"), edited(&id("deep"), "\"evidence\":[]", &format!("\"evidence\":{nested}"))),
-        case("9 MiB", Refused(413, "too_large"), with(&id("large"), "/data/besondere_umstaende", "x".repeat(9 << 20).into())),
+        case(
+            "depth 100",
+            Refused(400, "invalid_json"),
+            edited(&id("deep"), "\"evidence\":[]", &format!("\"evidence\":{nested}")),
+        ),
+        case(
+            "9 MiB",
+            Refused(413, "too_large"),
+            with(&id("large"), "/data/besondere_umstaende", "x".repeat(9 << 20).into()),
+        ),
         case("a list", Refused(400, "not_an_object"), b"[]".to_vec()),
-        case("unknown envelope field", Refused(400, "unknown_field"), edited(&id("field"), "\"evidence\":[]", "\"sender\":\"x\"")),
+        case(
+            "unknown envelope field",
+            Refused(400, "unknown_field"),
+            edited(&id("field"), "\"evidence\":[]", "\"sender\":\"x\""),
+        ),
+        case("a name for a channel", Refused(400, "invalid_field"), with(&id("name"), "/channel", SECRET_NAME.into())),
+        case(
+            "a name for a field",
+            Refused(400, "unknown_field"),
+            edited(&id("named"), "\"evidence\":[]", &format!("\"{SECRET_NAME}\":[]")),
+        ),
         case("no form", Refused(400, "invalid_field"), with(&id("form"), "/data", json!("Hund"))),
-        case("unknown service", Refused(400, "unknown_service"), with(&id("service"), "/service", "fischereischein".into())),
+        case(
+            "unknown service",
+            Refused(400, "unknown_service"),
+            with(&id("service"), "/service", "fischereischein".into()),
+        ),
         case("malformed ARS", Refused(400, "invalid_ars"), with(&id("ars"), "/ars", "14612000000X".into())),
-        case("40-digit number", Refused(400, "invalid_json"), edited(&id("digits"), year, &format!("\"steuerjahr\":{digits}"))),
-        case("40 decimals", Refused(400, "invalid_json"), edited(&id("decimals"), year, &format!("\"steuerjahr\":0.{digits}"))),
+        case(
+            "40-digit number",
+            Refused(400, "invalid_json"),
+            edited(&id("digits"), year, &format!("\"steuerjahr\":{digits}")),
+        ),
+        case(
+            "40 decimals",
+            Refused(400, "invalid_json"),
+            edited(&id("decimals"), year, &format!("\"steuerjahr\":0.{digits}")),
+        ),
         case("unconfigured ARS", Competence, with(&id("nobody"), "/ars", "160550000000".into())),
         case("ten wrong types", Correction, ten_wrong_fields(&id("ten"))),
     ]

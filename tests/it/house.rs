@@ -38,7 +38,11 @@ fn direct(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
 fn arrows_between_own_crates_point_down_only() {
     let crates = direct(&metadata());
     let own: BTreeSet<&str> = ARROWS.iter().map(|(name, _)| *name).collect();
-    assert_eq!(crates.keys().map(String::as_str).collect::<BTreeSet<_>>(), own, "a crate the architecture does not know");
+    assert_eq!(
+        crates.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        own,
+        "a crate the architecture does not know"
+    );
     for (name, may_use) in ARROWS {
         for used in crates[name].iter().filter(|used| own.contains(used.as_str()) || EXEMPT.contains(&used.as_str())) {
             assert!(may_use.contains(&used.as_str()), "{name} must not use {used}");
@@ -58,9 +62,10 @@ fn the_pure_crates_reach_no_runtime_database_broker_or_network() {
             if !seen.insert(id) {
                 continue;
             }
-            let normal = nodes[id].deps.iter().filter(|dependency| {
-                dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal)
-            });
+            let normal = nodes[id]
+                .deps
+                .iter()
+                .filter(|dependency| dependency.dep_kinds.iter().any(|kind| kind.kind == DependencyKind::Normal));
             open.extend(normal.map(|dependency| &dependency.pkg));
         }
         assert!(seen.len() > 3, "the graph of {pure} was not read");
@@ -74,7 +79,8 @@ fn the_pure_crates_reach_no_runtime_database_broker_or_network() {
 fn broker_database_rule_language_and_schema_library_have_one_owner_each() {
     let crates = direct(&metadata());
     for (library, owner) in OWNED {
-        let users: Vec<&String> = crates.iter().filter(|(_, uses)| uses.contains(library)).map(|(name, _)| name).collect();
+        let users: Vec<&String> =
+            crates.iter().filter(|(_, uses)| uses.contains(library)).map(|(name, _)| name).collect();
         assert_eq!(users, [owner], "who names {library}");
     }
 }
@@ -147,7 +153,8 @@ fn code_only(text: &str) -> String {
     let (mut code, mut at) = (String::with_capacity(text.len()), 0);
     while let Some(&c) = chars.get(at) {
         let next = chars.get(at + 1).copied().unwrap_or(' ');
-        let raw = c == 'r' && matches!(next, '"' | '#') && !at.checked_sub(1).is_some_and(|i| chars[i].is_alphanumeric());
+        let raw =
+            c == 'r' && matches!(next, '"' | '#') && !at.checked_sub(1).is_some_and(|i| chars[i].is_alphanumeric());
         if c == '/' && next == '/' {
             at += chars[at..].iter().position(|c| *c == '\n').unwrap_or(chars.len() - at);
         } else if raw && let Some(end) = raw_string(&chars, at) {

@@ -73,8 +73,17 @@ impl Portal {
 
     /// A POST of an application as portal-a, to be changed before it is sent.
     pub fn application(&self, body: impl Into<Vec<u8>>) -> RequestBuilder {
-        let request = self.request(Method::POST, "/api/v1/applications").bearer_auth(TOKEN);
-        request.header("content-type", "application/json").body(body.into())
+        self.application_as(Some(TOKEN), body)
+    }
+
+    /// The same with another token, or none.
+    pub fn application_as(&self, token: Option<&str>, body: impl Into<Vec<u8>>) -> RequestBuilder {
+        let request = self.request(Method::POST, "/api/v1/applications").header("content-type", "application/json");
+        let request = request.body(body.into());
+        match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        }
     }
 
     pub async fn post(&self, body: impl Into<Vec<u8>>) -> Answer {

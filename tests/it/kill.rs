@@ -3,7 +3,8 @@
 //!
 //! The same test is what must catch the sabotaged builds of `tests/sabotage` (`DUNKELWERK_BIN` names the program).
 
-use crate::workers::{Sink, Traffic, Worker, World};
+use crate::traffic::{Sink, Traffic};
+use crate::workers::{Worker, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

@@ -116,7 +116,11 @@ fn differences(case: &LegalCase, decision: &Decision) -> Vec<String> {
     let referral = decision.referral.as_ref();
     let proposal = german(referral.and_then(|referral| referral.proposal));
     compare("vorschlag", format!("{:?}", expected.proposal), format!("{proposal:?}"));
-    compare("gruende", format!("{:?}", expected.reasons.clone().unwrap_or_default()), format!("{:?}", reasons(decision)));
+    compare(
+        "gruende",
+        format!("{:?}", expected.reasons.clone().unwrap_or_default()),
+        format!("{:?}", reasons(decision)),
+    );
     for (name, value) in &expected.values {
         let found = decision.result.get(name).map_or("nichts".to_owned(), Value::to_string);
         compare(&format!("werte.{name}"), value.to_string(), found);
@@ -151,8 +155,11 @@ fn every_legal_case_is_decided_as_the_law_files_say() {
 #[test]
 fn every_example_of_the_two_services_has_its_case() {
     let named = cases();
-    for id in ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P12", "P13", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H9"] {
-        let begins = |name: &str| name.strip_prefix(id).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
+    for id in
+        ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P12", "P13", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H9"]
+    {
+        let begins =
+            |name: &str| name.strip_prefix(id).is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()));
         assert!(named.iter().any(|(_, case)| begins(&case.name)), "{id} has no legal case");
     }
 }

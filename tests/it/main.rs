@@ -8,13 +8,21 @@
     reason = "tests may fail loudly, print, read files and know the time"
 )]
 
+mod bad_cases;
+mod bad_input;
+mod broker;
 mod house;
+mod http;
+mod http_contract;
 mod kill;
 mod legal_cases;
 mod licences;
+mod otlp;
 mod queue_contract;
 mod repository;
 mod rows;
 mod rule_files;
 mod store_contract;
+mod trace;
+mod traffic;
 mod workers;

@@ -57,7 +57,8 @@ fn a_deviation_of_a_land_changes_the_hashes_of_its_places_only() {
 
 #[test]
 fn a_federal_script_changes_every_hash_of_its_service_and_no_other() {
-    let sets = hashes(&overlay(&["rules"])).into_keys().filter(|(service, _)| service.as_str() == "bewohnerparkausweis");
+    let sets =
+        hashes(&overlay(&["rules"])).into_keys().filter(|(service, _)| service.as_str() == "bewohnerparkausweis");
     let file = "bund/bewohnerparkausweis/2020-07-01.rhai";
     assert_eq!(changed(file, "fn entscheide() {", "fn entscheide() { let neu = 1;").len(), sets.count());
 }

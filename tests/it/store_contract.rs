@@ -91,7 +91,10 @@ async fn what_was_committed_can_be_read(store: Arc<dyn Store>) {
     assert_eq!((application.ars, application.form_version), (wanted.ars.clone(), wanted.form_version.clone()));
     assert_eq!((case.case.outcome.as_str(), case.case.automatic, case.case.updated_at), ("referred", false, at(0)));
     let decision = case.decision.unwrap();
-    assert_eq!((decision.trace, decision.context), (batch.decisions[0].trace.clone(), batch.decisions[0].context.clone()));
+    assert_eq!(
+        (decision.trace, decision.context),
+        (batch.decisions[0].trace.clone(), batch.decisions[0].context.clone())
+    );
     assert_eq!((decision.decision_no, decision.notice_id, decision.decided_at), (1, None, at(0)));
     assert_eq!(case.task.as_ref(), batch.tasks.first());
     assert_eq!(case.audit, batch.audit);
@@ -112,7 +115,7 @@ async fn nothing_of_b(store: &Arc<dyn Store>) {
         assert!(store.case(id(name)).await.unwrap().is_none(), "{name} has a case");
     }
     assert!(store.claims(&[Digest::of(b"of b")]).await.unwrap().is_empty());
-    let unpublished = store.unpublished(at(100), 10).await.unwrap();
+    let unpublished = store.unpublished(at(100), 0, 10).await.unwrap();
     assert_eq!(unpublished.iter().map(|row| row.message_id).collect::<Vec<_>>(), [message_id("a", "results")]);
     let overview = store.overview(at(10)).await.unwrap();
     assert_eq!((overview.duplicates, overview.conflicts, overview.open_tasks), (0, 0, 0));
@@ -132,7 +135,11 @@ async fn a_second_commit_of_an_identity_is_raced_and_writes_nothing(store: Arc<d
     raced(&store, together([all_of_b(), granted("again", "1")])).await;
     nothing_of_b(&store).await;
     raced(&store, granted("a", "3")).await;
-    assert_eq!(store.look_up(&[identity("3")]).await.unwrap(), [None], "the same application id under another identity");
+    assert_eq!(
+        store.look_up(&[identity("3")]).await.unwrap(),
+        [None],
+        "the same application id under another identity"
+    );
     store.commit(all_of_b()).await.unwrap();
     assert!(store.status(id("b")).await.unwrap().is_some(), "without the other it gets through");
 }
@@ -203,15 +210,19 @@ async fn the_outbox_forgets_what_was_confirmed_and_nothing_else(store: Arc<dyn S
         store.commit(Batch { at: at(seconds), ..granted(name, name) }).await.unwrap();
     }
     let message = |name| message_id(name, "results");
-    assert_eq!(store.unpublished(at(100), 1).await.unwrap(), granted("a", "a").outbox);
-    assert_eq!(names(store.unpublished(at(100), 10).await.unwrap()), ["a", "b", "c"].map(message));
-    assert_eq!(names(store.unpublished(at(2), 10).await.unwrap()), ["a", "b"].map(message), "committed before a time");
+    assert_eq!(store.unpublished(at(100), 0, 1).await.unwrap(), granted("a", "a").outbox);
+    assert_eq!(names(store.unpublished(at(100), 0, 10).await.unwrap()), ["a", "b", "c"].map(message));
+    assert_eq!(
+        names(store.unpublished(at(2), 0, 10).await.unwrap()),
+        ["a", "b"].map(message),
+        "committed before a time"
+    );
     store.commit(Batch { published: vec![message("a")], ..granted("d", "d") }).await.unwrap();
-    assert_eq!(names(store.unpublished(at(100), 10).await.unwrap()).len(), 3);
+    assert_eq!(names(store.unpublished(at(100), 0, 10).await.unwrap()).len(), 3);
     store.mark_published(&[message("b"), message("a"), message("unknown")], at(9)).await.unwrap();
     store.mark_published(&[], at(9)).await.unwrap();
     raced(&store, Batch { published: vec![message("c")], ..granted("again", "d") }).await;
-    assert_eq!(names(store.unpublished(at(100), 10).await.unwrap()), ["d", "c"].map(message));
+    assert_eq!(names(store.unpublished(at(100), 0, 10).await.unwrap()), ["d", "c"].map(message));
     assert_eq!(store.overview(at(10)).await.unwrap().unpublished, 2);
 }
 
@@ -236,7 +247,7 @@ async fn bytes_survive_whatever_they_are(store: Arc<dyn Store>) {
     store.commit(batch).await.unwrap();
     let case = store.case(id("a")).await.unwrap().unwrap();
     assert_eq!((case.application.raw, case.decision.unwrap().decision), (raw.clone(), raw.clone()));
-    assert_eq!(store.unpublished(at(100), 1).await.unwrap()[0].body, raw);
+    assert_eq!(store.unpublished(at(100), 0, 1).await.unwrap()[0].body, raw);
 }
 
 async fn of_two_overlapping_batches_exactly_one_wins(store: Arc<dyn Store>) {
@@ -246,7 +257,7 @@ async fn of_two_overlapping_batches_exactly_one_wins(store: Arc<dyn Store>) {
         let batch = |side: usize| {
             let mut mine: Vec<&String> = names.iter().skip(side * 2).take(10).collect();
             mine.rotate_left((round * 3 + side * 5) % 10);
-            if (round + side) % 2 == 0 {
+            if (round + side).is_multiple_of(2) {
                 mine.reverse();
             }
             let mut batch = together(mine.iter().map(|name| granted(&format!("{side}/{name}"), name)));
@@ -255,7 +266,8 @@ async fn of_two_overlapping_batches_exactly_one_wins(store: Arc<dyn Store>) {
         };
         let (left, right) = (store.clone(), store.clone());
         let (one, two) = (batch(0), batch(1));
-        let both = [tokio::spawn(async move { left.commit(one).await }), tokio::spawn(async move { right.commit(two).await })];
+        let both =
+            [tokio::spawn(async move { left.commit(one).await }), tokio::spawn(async move { right.commit(two).await })];
         let answers = futures::future::join_all(both).await.into_iter().map(Result::unwrap).collect::<Vec<_>>();
         let won: Vec<usize> = (0..2).filter(|side| answers[*side].is_ok()).collect();
         let [winner] = won[..] else { panic!("round {round}: {answers:?}") };

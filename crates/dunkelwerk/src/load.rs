@@ -80,6 +80,7 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         errors.iter().for_each(|e| output::error(&e.to_string()));
         Failure::Findings
     })?;
+    check_stops(config, &workflows)?;
     let settings = Settings {
         senders: senders.into_iter().map(Arc::new).collect(),
         backdating_days: config.backdating_days,
@@ -87,4 +88,26 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         stops: config.stops.clone(),
     };
     Ok(Office::new(workflows, book, settings, secret))
+}
+
+/// A stop switch that names nothing would stop nothing, silently.
+fn check_stops(config: &Config, workflows: &WorkflowBook) -> Result<(), Failure> {
+    for stop in &config.stops {
+        let known = |name: &String| domain::ServiceName::new(name.clone()).is_ok_and(|n| workflows.get(&n).is_some());
+        let wrong = [
+            stop.service.as_ref().filter(|s| !known(s)).map(|s| format!("service \"{s}\" does not exist")),
+            stop.land
+                .as_ref()
+                .filter(|l| domain::Land::from_short(l).is_none())
+                .map(|l| format!("land \"{l}\": write nw, by, …")),
+            stop.ars
+                .as_ref()
+                .filter(|a| domain::Ars::new((*a).clone()).is_err())
+                .map(|a| format!("ars \"{a}\" is no 12-digit ARS")),
+        ];
+        if let Some(wrong) = wrong.into_iter().flatten().next() {
+            return Err(Failure::Usage(format!("[[stop]] {wrong}; it would stop nothing")));
+        }
+    }
+    Ok(())
 }

@@ -23,7 +23,10 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
                     book.services().count()
                 )
             });
-            output::line(&summary.unwrap_or_else(|| format!("{} Beanstandungen", findings.len())));
+            output::line(&summary.unwrap_or_else(|| match findings.len() {
+                1 => "1 Beanstandung".to_owned(),
+                n => format!("{n} Beanstandungen"),
+            }));
         }
     }
     if has_errors(&findings) { Err(Failure::Findings) } else { Ok(()) }

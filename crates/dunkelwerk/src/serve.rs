@@ -77,7 +77,10 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
     }
-    stop_signal().await;
+    let mut process = process;
+    if let Some(role_ended) = process.until_stopped().await {
+        return Err(Failure::Unreachable(role_ended));
+    }
     tracing::info!("draining: no new work, what is under way is finished");
     process.stop().await;
     telemetry.stop().await;
@@ -129,7 +132,7 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         })?;
         let local = listener.local_addr().map_err(|e| Failure::Unreachable(e.to_string()))?;
         address = Some(local);
-        let router = web::router(state(&wiring, office, intake, registry, local));
+        let router = web::router(state(&wiring, office, intake, registry, local, pipeline.clone()));
         let stopped = shutdown.clone().cancelled_owned();
         tasks.spawn(async move {
             if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stopped).await {
@@ -146,13 +149,9 @@ fn state(
     intake: Arc<dyn Intake>,
     registry: Arc<Registry>,
     local: SocketAddr,
+    pipeline: Arc<Pipeline>,
 ) -> WebState {
-    let others: Vec<RoleReport> = wiring
-        .roles
-        .iter()
-        .filter(|role| **role != Role::Web)
-        .map(|role| RoleReport::ready(format!("{role:?}").to_lowercase()))
-        .collect();
+    let roles = wiring.roles.clone();
     WebState {
         office,
         store: wiring.store.clone(),
@@ -165,12 +164,41 @@ fn state(
             let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
             text
         }),
-        roles: Arc::new(move || others.clone()),
+        roles: Arc::new(move || roles.iter().filter_map(|role| report(*role, &pipeline)).collect()),
         pages: local.ip().is_loopback(),
     }
 }
 
+/// How a role is doing; the web role reports itself.
+fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
+    let name = format!("{role:?}").to_lowercase();
+    let health = &pipeline.health;
+    match role {
+        Role::Web => None,
+        Role::Timer => Some(RoleReport::ready(name)),
+        Role::Relay => {
+            Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
+        }
+        Role::Worker => Some(match (health.source.get(), health.store.get()) {
+            (Some(why), _) => RoleReport::unready(name, why),
+            (None, Some(why)) => RoleReport::degraded(name, why),
+            (None, None) => RoleReport::ready(name),
+        }),
+    }
+}
+
 impl Process {
+    /// Waits for the signal to stop; a role that ends by itself is a fault that a supervisor must see.
+    async fn until_stopped(&mut self) -> Option<String> {
+        tokio::select! {
+            () = stop_signal() => None,
+            Some(ended) = self.tasks.join_next() => Some(match ended {
+                Ok(()) => "a role ended by itself".to_owned(),
+                Err(error) => format!("a role ended: {error}"),
+            }),
+        }
+    }
+
     /// Ends every role: consuming stops, what is under way is finished.
     pub async fn stop(mut self) {
         self.shutdown.cancel();

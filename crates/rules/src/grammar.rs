@@ -2,6 +2,10 @@
 //!
 //! Field names are German because authorities write them. Unknown keys are refused.
 
+mod layers;
+
+pub(crate) use layers::{Delegation, Deviation, FunctionOverride, LandAutomation, MunicipalValues, Municipality};
+
 use domain::Regime;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
@@ -304,109 +308,6 @@ pub(crate) struct Check {
     pub nicht_erfuellt: String,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
-}
-
-/// `land/<land>/<dienst>/abweichung.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Deviation {
-    pub dienst: Spanned<String>,
-    pub land: Spanned<String>,
-    #[serde(default)]
-    pub automatik: Option<LandAutomation>,
-    #[serde(default)]
-    pub delegation: Vec<Spanned<Delegation>>,
-    #[serde(default)]
-    pub wert: Vec<Spanned<Setting>>,
-    #[serde(default)]
-    pub funktion: Vec<Spanned<FunctionOverride>>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct LandAutomation {
-    pub anwendungsnorm: String,
-    pub ab: Day,
-    #[serde(default, rename = "quelle")]
-    pub _quelle: Option<String>,
-    #[serde(default, rename = "hinweis")]
-    pub _hinweis: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Delegation {
-    pub parameter: Spanned<String>,
-    pub an: OpenTo,
-    pub norm: String,
-    pub ab: Day,
-    #[serde(default)]
-    pub bis: Option<Day>,
-    pub instrument: Vec<Instrument>,
-    #[serde(default)]
-    pub minimum: Option<Spanned<String>>,
-    #[serde(default)]
-    pub maximum: Option<Spanned<String>>,
-    #[serde(default)]
-    pub je: Option<Per>,
-    #[serde(default, rename = "quelle")]
-    pub _quelle: Option<String>,
-    #[serde(default, rename = "hinweis")]
-    pub _hinweis: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FunctionOverride {
-    pub name: Spanned<String>,
-    #[serde(rename = "norm")]
-    pub _norm: String,
-    pub instrument: Instrument,
-}
-
-/// `kommune/<ars>/kommune.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Municipality {
-    pub ars: Spanned<String>,
-    pub name: String,
-    #[serde(rename = "ebene")]
-    pub _ebene: MunicipalLevel,
-    #[serde(default)]
-    pub gemeinden: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub zustaendigkeit: Vec<Responsibility>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum MunicipalLevel {
-    Gemeinde,
-    Verband,
-    Kreis,
-    Bezirk,
-    Land,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Responsibility {
-    pub dienst: Spanned<String>,
-    pub behoerde: String,
-    pub team: String,
-    #[serde(default)]
-    pub weiterleiten: bool,
-    #[serde(default, rename = "hinweis")]
-    pub _hinweis: Option<String>,
-}
-
-/// `kommune/<ars>/<dienst>.toml`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MunicipalValues {
-    pub dienst: Spanned<String>,
-    #[serde(default)]
-    pub wert: Vec<Spanned<Setting>>,
 }
 
 /// A calendar day, written as a TOML date or as text.

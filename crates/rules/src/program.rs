@@ -35,7 +35,12 @@ pub(crate) struct Script<'a> {
 }
 
 /// Compiles base and Land script into one program; all findings at once.
-pub(crate) fn compile(frame: &Frame, base: Script<'_>, land: Option<Script<'_>>) -> Result<Program, Vec<Diagnostic>> {
+pub(crate) fn compile(
+    frame: &Frame,
+    base: Script<'_>,
+    land: Option<Script<'_>>,
+    declared: &[String],
+) -> Result<Program, Vec<Diagnostic>> {
     let mut engine = engine();
     let base_ast = compile_one(&engine, frame, base)?;
     let base_names = names(&base_ast);
@@ -52,7 +57,7 @@ pub(crate) fn compile(frame: &Frame, base: Script<'_>, land: Option<Script<'_>>)
         Some(script) => {
             let land_ast = compile_one(&engine, frame, script)?;
             findings.extend(lint(frame, script, &land_ast));
-            findings.extend(unopened(frame, script, &land_ast, &base_names));
+            findings.extend(unopened(frame, script, &land_ast, &base_names, declared));
             base_ast.merge(&land_ast)
         }
     };
@@ -106,7 +111,13 @@ fn place(position: Position) -> (usize, usize) {
 }
 
 /// A Land may redefine opened functions and add private helpers, nothing else.
-fn unopened(frame: &Frame, script: Script<'_>, ast: &AST, base: &BTreeSet<(String, usize)>) -> Vec<Diagnostic> {
+fn unopened(
+    frame: &Frame,
+    script: Script<'_>,
+    ast: &AST,
+    base: &BTreeSet<(String, usize)>,
+    declared: &[String],
+) -> Vec<Diagnostic> {
     let file = File { name: script.file, text: script.text };
     let mut findings = Vec::new();
     for function in ast.iter_fn_def() {
@@ -118,6 +129,10 @@ fn unopened(frame: &Frame, script: Script<'_>, ast: &AST, base: &BTreeSet<(Strin
             findings.push(finding(format!("die Funktion {}() hat niemand geöffnet", function.name)));
         } else if is_open && !base.contains(&key) {
             let message = format!("{}() hat andere Parameter als das Original", function.name);
+            findings.push(finding(message));
+        } else if is_open && !declared.iter().any(|name| name == function.name.as_str()) {
+            let message =
+                format!("{}() ersetzt das Original; in abweichung.toml fehlt dazu [[funktion]]", function.name);
             findings.push(finding(message));
         } else if !is_open && !function.access.is_private() {
             let message = format!("{}() ist neu: Hilfsfunktionen eines Landes sind private fn", function.name);

@@ -25,25 +25,38 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        let text = error.to_string();
         match &error {
-            sqlx::Error::Database(db) => match db.code().as_deref() {
-                // Serialization failure, deadlock; SQLITE_BUSY and SQLITE_LOCKED.
-                Some("40001" | "40P01" | "5" | "6" | "261" | "517") => Self::Raced,
-                // Shutdown, crash, too many connections, cannot connect, disk full, SQLITE_FULL and SQLITE_IOERR.
-                Some(code) if code.starts_with("08") || code.starts_with("57P") || code.starts_with("53") => {
-                    Self::Unavailable(error.to_string())
-                }
-                Some("13" | "10" | "25006") => Self::Unavailable(error.to_string()),
-                Some(_) | None => Self::Refused(error.to_string()),
-            },
-            sqlx::Error::Io(_)
-            | sqlx::Error::Tls(_)
-            | sqlx::Error::PoolTimedOut
-            | sqlx::Error::PoolClosed
-            | sqlx::Error::WorkerCrashed
-            | sqlx::Error::Protocol(_) => Self::Unavailable(error.to_string()),
-            _ => Self::Refused(error.to_string()),
+            sqlx::Error::Database(db) => by_code(db.code().as_deref().unwrap_or_default(), text),
+            // What we asked for does not fit what came back: a fault of ours.
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::ColumnIndexOutOfBounds { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::Encode(_)
+            | sqlx::Error::TypeNotFound { .. }
+            | sqlx::Error::RowNotFound => Self::Refused(text),
+            _ => Self::Unavailable(text),
         }
+    }
+}
+
+/// Only what is wrong with the *data* is refused for good (classes 22 and 23). Everything else – a lock or statement that
+/// took too long, rights, a password that was changed, a full disk, a missing table – is the operator's to mend, and the
+/// applications wait for it.
+fn by_code(code: &str, text: String) -> StoreError {
+    // PostgreSQL: serialization failure, deadlock.
+    if matches!(code, "40001" | "40P01") {
+        return StoreError::Raced;
+    }
+    if code.len() == 5 {
+        let data = code.starts_with("22") || code.starts_with("23");
+        return if data { StoreError::Refused(text) } else { StoreError::Unavailable(text) };
+    }
+    // SQLite: the low byte is the primary code; 18 TOOBIG, 19 CONSTRAINT, 20 MISMATCH.
+    match code.parse::<u32>().map(|code| code & 0xff) {
+        Ok(18..=20) => StoreError::Refused(text),
+        Ok(_) | Err(_) => StoreError::Unavailable(text),
     }
 }
 

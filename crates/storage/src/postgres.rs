@@ -31,7 +31,7 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Prepares a pool; the first use connects, so that a program can start before its database does.
+    /// Prepares a pool; the first use connects.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let mut options = PgConnectOptions::from_str(url)?;
         if options.get_application_name().is_none() {
@@ -79,8 +79,8 @@ impl Store for PostgresStore {
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.pool, keys, at).await
     }
-    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        read::unpublished(&self.pool, before, limit).await
+    async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        read::unpublished(&self.pool, before, offset, limit).await
     }
     async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;

@@ -72,8 +72,8 @@ impl Store for SqliteStore {
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.writer, keys, at).await
     }
-    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        read::unpublished(&self.reader, before, limit).await
+    async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+        read::unpublished(&self.reader, before, offset, limit).await
     }
     async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;

@@ -36,7 +36,7 @@ pub trait Store: Send + Sync + 'static {
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError>;
 
     /// Messages committed before a time whose confirmation nobody noted.
-    async fn unpublished(&self, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
+    async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
     async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError>;
 
     /// Embedded queue: takes applications in, all or none.

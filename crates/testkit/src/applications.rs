@@ -28,7 +28,8 @@ pub fn dog(id: &str) -> Value {
 
 /// A resident of Köln with both registers' evidence; one person for each `id`.
 pub fn parking(id: &str) -> Value {
-    let person = json!({ "familienname": format!("{SECRET_NAME} {id}"), "vornamen": "Anna", "geburtsdatum": "1985-04-12" });
+    let person =
+        json!({ "familienname": format!("{SECRET_NAME} {id}"), "vornamen": "Anna", "geburtsdatum": "1985-04-12" });
     let at = "2025-03-18T10:00:00+01:00";
     json!({
         "id": id, "service": "bewohnerparkausweis", "form_version": "1", "ars": "053150000000",

@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 23] = [
+const CODES: [Code; 24] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -91,6 +91,12 @@ const CODES: [Code; 23] = [
     code("store_unavailable", 503, "The status cannot be read now.", "Ask again after Retry-After seconds."),
     code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
     code("unknown_sender", 0, "Over RabbitMQ: the user of the message is no configured sender.", "Configure it."),
+    code(
+        "store_refused",
+        0,
+        "Over RabbitMQ: the database cannot keep this application.",
+        "See the dead letter's detail.",
+    ),
     code("attempts_exhausted", 0, "Over RabbitMQ: processing failed again and again.", "See the dead letter's cause."),
 ];
 

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::ApplicationId;
 use jiff::Timestamp;
 use storage::OutboxRow;
+use uuid::Uuid;
 use workflow::Rejection;
 
 /// One message from a source, not yet settled.
@@ -70,8 +71,10 @@ pub enum PublishError {
 /// Where results, tasks and dead letters go.
 #[async_trait]
 pub trait Publish: Send + Sync {
-    /// Sends messages in one confirm window; `Ok` means every one is confirmed and routed.
-    async fn publish(&self, rows: &[OutboxRow]) -> Result<(), PublishError>;
+    /// Sends messages in one confirm window; gives back the ids of those that are confirmed and routed.
+    async fn publish(&self, rows: &[OutboxRow]) -> Result<Vec<Uuid>, PublishError>;
     /// Sends a hopeless message to where dead letters are kept; `Ok` means it is durable there.
     async fn bury(&self, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError>;
+    /// Whether that place is the store.
+    fn buries_in_store(&self) -> bool;
 }

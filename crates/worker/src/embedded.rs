@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
 use storage::{DeadLetter, Leased, OutboxRow, Store};
+use uuid::Uuid;
 
 /// Results are read over HTTP from the store; there is nobody to send them to. Dead letters are kept in a table.
 pub struct NoBroker {
@@ -14,20 +15,29 @@ pub struct NoBroker {
 
 #[async_trait]
 impl Publish for NoBroker {
-    async fn publish(&self, _rows: &[OutboxRow]) -> Result<(), PublishError> {
-        Ok(())
+    async fn publish(&self, rows: &[OutboxRow]) -> Result<Vec<Uuid>, PublishError> {
+        Ok(rows.iter().map(|row| row.message_id).collect())
     }
 
     async fn bury(&self, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError> {
-        let letter = DeadLetter {
-            application_id: delivery.application_id,
-            sender: delivery.sender.clone(),
-            cause: cause.code.to_owned(),
-            detail: cause.detail.clone(),
-            body: delivery.body.clone(),
-            at: (self.clock)(),
-        };
+        let letter = letter(delivery, cause, (self.clock)());
         self.store.bury(&letter).await.map_err(|e| PublishError::Unavailable(e.to_string()))
+    }
+
+    fn buries_in_store(&self) -> bool {
+        true
+    }
+}
+
+/// A dead letter as the store keeps it.
+pub(crate) fn letter(delivery: &Delivery, cause: &Cause, at: Timestamp) -> DeadLetter {
+    DeadLetter {
+        application_id: delivery.application_id,
+        sender: delivery.sender.clone(),
+        cause: cause.code.to_owned(),
+        detail: cause.detail.clone(),
+        body: delivery.body.clone(),
+        at,
     }
 }
 

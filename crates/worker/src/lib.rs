@@ -4,9 +4,11 @@
 //! and the queue embedded in the store. Start with [`Pipeline`]: it says what happens to a batch, and in which order.
 
 mod amqp;
+mod batch;
 mod carry_out;
 mod delivery;
 mod embedded;
+mod health;
 mod lanes;
 mod metrics;
 mod pipeline;
@@ -19,6 +21,7 @@ pub use amqp::{
 };
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
+pub use health::{Health, Trouble};
 pub use metrics::Metrics;
 pub use pipeline::{Pipeline, Runtime};
 pub use relay::{housekeeping, relay};

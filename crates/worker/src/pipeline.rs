@@ -4,8 +4,10 @@
 //! batch. A crash before the commit: delivered again, nothing happened. After it: delivered again, recognised. Where the
 //! store does not answer, the batch is held and tried again; a commit whose answer was lost is found by the look-up.
 
+use crate::batch::{Item, Memory, events, identity, once_keys};
 use crate::carry_out;
 use crate::delivery::{Cause, Delivery, Disposition, Publish};
+use crate::health::Health;
 use crate::lanes;
 use crate::metrics::{Decided as DecidedLabels, Metrics, Word};
 use crate::spans::{self, Process};
@@ -13,14 +15,13 @@ use domain::{ApplicationId, Outcome};
 use jiff::Timestamp;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use rules::EarlierClaim;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use storage::{Batch, Committed, Identity, Known, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
+use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
 
 /// What the shell brings: clock, ids, and the switch to stop.
 #[derive(Clone)]
@@ -39,34 +40,14 @@ pub struct Pipeline {
     pub publisher: Arc<dyn Publish>,
     pub metrics: Metrics,
     pub runtime: Runtime,
+    /// What readiness reports.
+    pub health: Health,
     /// Confirmed messages that the next transaction notes.
     published: Mutex<Vec<Uuid>>,
 }
 
-/// A readable application on its way through one batch.
-struct Item {
-    index: usize,
-    submission: Submission,
-    /// Delivered again under an id that is made anew each time: the same content is then our own earlier commit.
-    anonymous_again: bool,
-    process: Option<Process>,
-}
-
-/// What was evaluated for a batch that another worker made start again: only what its facts changed for is evaluated
-/// a second time.
-#[derive(Default)]
-struct Memory(HashMap<usize, (std::mem::Discriminant<Event>, Surroundings, Vec<Effect>)>);
-
-impl Memory {
-    fn recall(&self, index: usize, event: &Event, surroundings: &Surroundings) -> Option<Vec<Effect>> {
-        let (kind, facts, effects) = self.0.get(&index)?;
-        (*kind == std::mem::discriminant(event) && facts == surroundings).then(|| effects.clone())
-    }
-    fn keep(&mut self, index: usize, event: &Event, surroundings: Surroundings, effects: Vec<Effect>) {
-        self.0.insert(index, (std::mem::discriminant(event), surroundings, effects));
-    }
-}
-
+/// Pause before a batch is tried again that another worker was ahead of.
+const RACED: Duration = Duration::from_millis(3);
 /// Shortest and longest pause while the store does not answer.
 const HOLD: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -78,7 +59,7 @@ impl Pipeline {
         metrics: Metrics,
         runtime: Runtime,
     ) -> Self {
-        Self { office, store, publisher, metrics, runtime, published: Mutex::default() }
+        Self { office, store, publisher, metrics, runtime, health: Health::default(), published: Mutex::default() }
     }
 
     /// Processes what a source drained; says for every delivery, in order, how to settle it.
@@ -126,8 +107,9 @@ impl Pipeline {
             match self.decode(&office, delivery) {
                 Ok(submission) => {
                     let process = self.runtime.traced.then(|| Process::start(delivery, started));
-                    let anonymous_again = delivery.redelivered && delivery.application_id.is_none();
-                    items.push(Item { index: *index, submission, anonymous_again, process });
+                    let anonymous = delivery.application_id.is_none();
+                    let redelivered = delivery.redelivered;
+                    items.push(Item { index: *index, submission, anonymous, redelivered, process });
                 }
                 Err(cause) => set(dispositions, *index, Disposition::DeadLetter(cause)),
             }
@@ -169,23 +151,30 @@ impl Pipeline {
             let marks = std::mem::take(&mut *self.marks());
             let attempt = self.try_commit(office, items, marks.clone(), started, &mut memory).await;
             let error = match attempt {
-                Ok(committed) => return Ok(Some(committed)),
+                Ok(committed) => {
+                    self.health.store.clear();
+                    return Ok(Some(committed));
+                }
                 Err(error) => error,
             };
             self.marks().extend(marks);
             match error {
-                StoreError::Raced => self.metrics.raced.inc(),
+                StoreError::Raced => {
+                    self.metrics.raced.inc();
+                    // Let the other one finish.
+                    tokio::time::sleep(RACED).await;
+                }
                 StoreError::Refused(detail) => {
                     tracing::error!(error = %detail, "the store refuses a batch");
                     return Err(detail);
                 }
                 StoreError::Unavailable(detail) => {
                     tracing::warn!(error = %detail, batch.size = items.len(), "holding a batch: the store does not answer");
+                    self.health.store.set(detail);
                     tokio::select! {
                         () = tokio::time::sleep(pause) => pause = (pause * 2).min(HOLD.1),
                         () = self.runtime.shutdown.cancelled() => return Ok(None),
-                    };
-                    0
+                    }
                 }
             };
         }
@@ -257,7 +246,6 @@ impl Pipeline {
             };
             let mut traceparent = None;
             if let Some(process) = &item.process {
-                process.step("workflow.validate", SpanKind::Internal, started, from, Vec::new());
                 process.step("rules.decide", SpanKind::Internal, from, spans::now(), Vec::new());
                 if let Some(Effect::Decide(decided)) = effects.last() {
                     let d = &decided.decision;
@@ -282,9 +270,9 @@ impl Pipeline {
         let sent = self.publisher.publish(committed.outbox()).await;
         let to = spans::now();
         match sent {
-            Ok(()) => {
-                self.metrics.published.inc_by(committed.outbox().len() as u64);
-                self.marks().extend(committed.outbox().iter().map(|row| row.message_id));
+            Ok(confirmed) => {
+                self.metrics.published.inc_by(confirmed.len() as u64);
+                self.marks().extend(confirmed);
             }
             Err(error) => tracing::warn!(%error, "results stay in the outbox; the relay sends them later"),
         }
@@ -352,45 +340,5 @@ impl Pipeline {
 fn set(dispositions: &mut [Disposition], index: usize, to: Disposition) {
     if let Some(slot) = dispositions.get_mut(index) {
         *slot = to;
-    }
-}
-
-fn identity(submission: &Submission) -> Identity {
-    Identity {
-        sender: submission.sender.name.as_str().to_owned(),
-        service: submission.envelope.service.as_str().to_owned(),
-        client_id: submission.envelope.id.as_str().to_owned(),
-    }
-}
-
-/// What each item is: new, the same again, or another content under a taken id. `None`: our own, already decided.
-fn events(office: &Office, items: &[Item], identities: &[Identity], known: Vec<Option<Known>>) -> Vec<Option<Event>> {
-    let mut seen: HashMap<&Identity, Known> = HashMap::with_capacity(items.len());
-    let mut events = Vec::with_capacity(items.len());
-    for ((item, identity), known) in items.iter().zip(identities).zip(known) {
-        let submission = &item.submission;
-        let first = known.or_else(|| seen.get(identity).cloned());
-        events.push(match first {
-            None => {
-                let own = Known { application_id: submission.application_id, content: submission.content };
-                seen.insert(identity, own);
-                let form: Result<Validated, _> = office.validate(submission);
-                Some(Event::Received { submission: submission.clone(), form })
-            }
-            Some(first) if first.application_id == submission.application_id => None,
-            Some(first) if first.content == submission.content && item.anonymous_again => None,
-            Some(first) if first.content == submission.content => {
-                Some(Event::Repeated { submission: submission.clone(), original: first.application_id })
-            }
-            Some(first) => Some(Event::Collided { submission: submission.clone(), original: first.application_id }),
-        });
-    }
-    events
-}
-
-fn once_keys(office: &Office, event: &Option<Event>) -> Vec<OnceKey> {
-    match event {
-        Some(Event::Received { submission, form: Ok(valid) }) => office.once_keys(submission, valid),
-        Some(_) | None => Vec::new(),
     }
 }

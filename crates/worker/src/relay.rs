@@ -16,35 +16,53 @@ pub async fn relay(pipeline: &Pipeline) {
             () = pipeline.runtime.shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        while round(pipeline).await {}
+        let mut passed = Some(0);
+        while let Some(offset) = passed {
+            passed = round(pipeline, offset).await;
+        }
     }
 }
 
-/// One round; true where there may be more.
-async fn round(pipeline: &Pipeline) -> bool {
+/// One round behind `offset` rows that the broker refused; where to go on, or nothing where this was all.
+async fn round(pipeline: &Pipeline, offset: u32) -> Option<u32> {
     let now = (pipeline.runtime.clock)();
     let before = now.checked_sub(AGE_SECONDS.seconds()).unwrap_or(now);
-    let rows = match pipeline.store.unpublished(before, AT_ONCE).await {
-        Ok(rows) if rows.is_empty() => return false,
+    let rows = match pipeline.store.unpublished(before, offset, AT_ONCE).await {
         Ok(rows) => rows,
         Err(error) => {
             tracing::debug!(%error, "the relay waits for the store");
-            return false;
+            return None;
         }
     };
-    if let Err(error) = pipeline.publisher.publish(&rows).await {
-        tracing::warn!(%error, waiting = rows.len(), "results wait in the outbox");
-        return false;
-    }
-    let ids: Vec<_> = rows.iter().map(|row| row.message_id).collect();
-    pipeline.metrics.published.inc_by(ids.len() as u64);
-    match pipeline.store.mark_published(&ids, now).await {
-        Ok(()) => rows.len() == AT_ONCE as usize,
-        Err(error) => {
-            tracing::debug!(%error, "sent, but not noted: it will be sent again under the same ids");
-            false
+    if rows.is_empty() {
+        if offset == 0 {
+            pipeline.health.relay.clear();
         }
+        return None;
     }
+    let confirmed = match pipeline.publisher.publish(&rows).await {
+        Ok(confirmed) => confirmed,
+        Err(error) => {
+            tracing::warn!(%error, waiting = rows.len(), "results wait in the outbox");
+            pipeline.health.relay.set(error.to_string());
+            return None;
+        }
+    };
+    let refused = rows.len().saturating_sub(confirmed.len());
+    if refused > 0 {
+        tracing::warn!(
+            refused,
+            "the broker does not take some results (queue full or unbound); they stay in the outbox"
+        );
+        pipeline.health.relay.set(format!("{refused} messages are refused by the broker"));
+    }
+    pipeline.metrics.published.inc_by(confirmed.len() as u64);
+    if let Err(error) = pipeline.store.mark_published(&confirmed, now).await {
+        tracing::debug!(%error, "sent, but not noted: it will be sent again under the same ids");
+        return None;
+    }
+    // What was refused stays in front; what is behind it gets its turn.
+    (rows.len() == AT_ONCE as usize).then(|| offset + u32::try_from(refused).unwrap_or(u32::MAX))
 }
 
 /// Forgets attempt counts of messages that were settled long ago; runs until shutdown.

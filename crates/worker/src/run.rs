@@ -1,7 +1,7 @@
 //! The loops: take a batch, have it processed, settle it, until shutdown. Two batches are in flight, settled in order.
 
 use crate::amqp::{AmqpSettings, Consumer, Drained};
-use crate::delivery::{Delivery, Disposition};
+use crate::delivery::{Cause, Delivery, Disposition, PublishError};
 use crate::embedded;
 use crate::metrics::Word;
 use crate::pipeline::Pipeline;
@@ -34,13 +34,18 @@ pub async fn run_amqp(pipeline: Arc<Pipeline>, settings: AmqpSettings) {
         match Consumer::start(&settings, sender_of, pipeline.runtime.clock).await {
             Ok(mut consumer) => {
                 tracing::info!("consuming applications");
+                pipeline.health.source.clear();
                 pause = BACKOFF.0;
                 let reason = consume(&pipeline, &mut consumer).await;
                 if let Some(reason) = reason {
                     tracing::warn!(%reason, "the consumer ended; building a new one");
+                    pipeline.health.source.set(reason);
                 }
             }
-            Err(error) => tracing::warn!(%error, "waiting for RabbitMQ"),
+            Err(error) => {
+                tracing::warn!(%error, "waiting for RabbitMQ");
+                pipeline.health.source.set(error.to_string());
+            }
         }
         tokio::select! {
             () = pipeline.runtime.shutdown.cancelled() => {}
@@ -54,12 +59,14 @@ pub async fn run_amqp(pipeline: Arc<Pipeline>, settings: AmqpSettings) {
 async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<String> {
     let mut in_flight: FuturesOrdered<BoxFuture<'static, Option<Drained>>> = FuturesOrdered::new();
     let shutdown = pipeline.runtime.shutdown.clone();
+    let mut in_order = true;
     let ended = loop {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => break None,
             Some(durable) = in_flight.next(), if !in_flight.is_empty() => {
                 if !acknowledge(durable).await {
+                    in_order = false;
                     break Some("a drain could not be acknowledged".to_owned());
                 }
             }
@@ -74,8 +81,9 @@ async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<St
         consumer.cancel().await;
     }
     // What is under way is finished and, where the broker still listens, acknowledged.
+    // Once one drain is not durable, nothing behind it is: one acknowledgement covers all before it.
     while let Some(durable) = in_flight.next().await {
-        acknowledge(durable).await;
+        in_order = in_order && acknowledge(durable).await;
     }
     pipeline.flush_marks().await;
     ended
@@ -108,9 +116,11 @@ fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, Optio
 async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
     for (delivery, disposition) in deliveries.iter().zip(dispositions) {
         let Disposition::DeadLetter(cause) = disposition else { continue };
-        tracing::warn!(cause = cause.code, detail = %cause.detail, "dead letter");
+        let trace_id = delivery.traceparent.as_deref().and_then(|t| t.split('-').nth(1)).unwrap_or_default();
+        // The detail may quote what was sent: it goes with the letter, never into the log.
+        tracing::warn!(cause = cause.code, trace_id, "dead letter");
         pipeline.metrics.dead_letters.get_or_create(&Word { reason: cause.code.to_owned() }).inc();
-        while let Err(error) = pipeline.publisher.bury(delivery, cause).await {
+        while let Err(error) = put_away(pipeline, delivery, cause).await {
             tracing::warn!(%error, "a dead letter waits for its place");
             tokio::select! {
                 () = pipeline.runtime.shutdown.cancelled() => return false,
@@ -121,18 +131,38 @@ async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disp
     true
 }
 
+/// What our intake accepted has a status that somebody asks for, so the store must know it, too.
+async fn put_away(pipeline: &Pipeline, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError> {
+    pipeline.publisher.bury(delivery, cause).await?;
+    if delivery.application_id.is_some() && !pipeline.publisher.buries_in_store() {
+        let letter = embedded::letter(delivery, cause, (pipeline.runtime.clock)());
+        pipeline.store.bury(&letter).await.map_err(|e| PublishError::Unavailable(e.to_string()))?;
+    }
+    Ok(())
+}
+
 /// Works off the queue in the store until shutdown.
 pub async fn run_embedded(pipeline: Arc<Pipeline>) {
     let shutdown = pipeline.runtime.shutdown.clone();
     while !shutdown.is_cancelled() {
-        let pause = match round(&pipeline).await {
-            Ok(true) => continue,
+        // In a task of its own: a panic in our own code costs a lease, not the worker.
+        let worked = tokio::spawn({
+            let pipeline = pipeline.clone();
+            async move { round(&pipeline).await }
+        });
+        let pause = match worked.await.unwrap_or_else(|e| Err(StoreError::Unavailable(e.to_string()))) {
+            Ok(true) => {
+                pipeline.health.source.clear();
+                continue;
+            }
             Ok(false) => {
+                pipeline.health.source.clear();
                 pipeline.flush_marks().await;
                 IDLE
             }
             Err(error) => {
                 tracing::warn!(%error, "waiting for the store");
+                pipeline.health.source.set(error.to_string());
                 BACKOFF.1
             }
         };

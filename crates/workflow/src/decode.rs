@@ -72,6 +72,9 @@ pub(crate) struct Read {
     pub content: Digest,
 }
 
+/// 1990-01-01 to 2100-01-01 UTC: what every calendar and database in use can hold.
+const PLAUSIBLE_SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
+
 const FIELDS: [&str; 10] = [
     "id",
     "service",
@@ -103,6 +106,10 @@ pub(crate) fn read(
         (Some(_) | None, _) => {}
     }
     let received_at = take(&mut object, "received_at")?;
+    if received_at.is_some_and(|at: Timestamp| !PLAUSIBLE_SECONDS.contains(&at.as_second())) {
+        let message = "must lie between 1990 and 2100".to_owned();
+        return Err(Rejection::Field { field: "received_at", message });
+    }
     // The content's identity must not depend on when it was received, nor on how it was written.
     let content = Digest::of(&json::canonical(&Value::Object(object.clone())));
     let id: String = required(&mut object, "id")?;

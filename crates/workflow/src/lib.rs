@@ -15,6 +15,8 @@ mod validate;
 
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, WorkflowBook, WorkflowError};
+pub use rules::EarlierClaim;
+
 pub use effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
 pub use office::{Office, Settings, Stop};
 pub use once::OnceKey;

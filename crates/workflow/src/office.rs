@@ -131,18 +131,21 @@ impl Office {
 
     /// The data against its form.
     pub fn validate(&self, submission: &Submission) -> Result<Validated, Vec<FormError>> {
-        let envelope = &submission.envelope;
-        let day = berlin_date(self.received_at(submission));
-        let definition = self.workflows.get(&envelope.service);
-        let form = definition.and_then(|d| match &envelope.form_version {
-            Some(version) => d.form(version),
-            None => d.form_on(day),
-        });
-        let Some(form) = form else {
-            let message = format!("Antrag: am {day} gilt kein Formular für {}", envelope.service);
+        let Some(form) = self.form(submission) else {
+            let day = berlin_date(self.received_at(submission));
+            let message = format!("Antrag: am {day} gilt kein Formular für {}", submission.envelope.service);
             return Err(vec![FormError { pointer: String::new(), message }]);
         };
-        form.validate(&Arc::new(envelope.data.clone()))
+        form.validate(&Arc::new(submission.envelope.data.clone()))
+    }
+
+    /// The form version it must obey: the one it names, else the newest in force when it came in.
+    pub(crate) fn form(&self, submission: &Submission) -> Option<&Arc<crate::Form>> {
+        let definition = self.workflows.get(&submission.envelope.service)?;
+        match &submission.envelope.form_version {
+            Some(version) => definition.form(version),
+            None => definition.form_on(berlin_date(self.received_at(submission))),
+        }
     }
 
     /// The once-only keys of an application; the store says what others did with them.

@@ -76,7 +76,7 @@ impl Office {
         let context = self.context(submission, surroundings, now);
         let decision = match form {
             Ok(valid) => self.rules.decide(&facts(submission, valid), &context),
-            Err(errors) => correction(submission, errors),
+            Err(errors) => self.correction(submission, errors),
         };
         let mut effects = Vec::with_capacity(6);
         effects.push(Effect::Register(Box::new(self.registered(submission, &decision))));
@@ -167,6 +167,23 @@ impl Office {
         }
     }
 
+    /// A readable application that breaks its form is accepted, and answered with every violation (§ 24 Abs. 3 VwVfG).
+    fn correction(&self, submission: &Submission, errors: &[FormError]) -> Decision {
+        let facts = Facts {
+            application_id: submission.application_id,
+            id: submission.envelope.id.clone(),
+            service: submission.envelope.service.clone(),
+            ars: submission.envelope.ars.clone(),
+            form_version: self.form(submission).map(|form| form.version.clone()).unwrap_or_default(),
+            form_digest: Digest::of(&[]),
+            data: std::sync::Arc::default(),
+            decision_no: 1,
+        };
+        let mut decision = facts.decision(Outcome::CorrectionNeeded);
+        decision.errors = errors.to_vec();
+        decision
+    }
+
     fn registered(&self, submission: &Submission, decision: &Decision) -> Registered {
         Registered {
             application_id: submission.application_id,
@@ -210,23 +227,6 @@ fn facts(submission: &Submission, valid: &Validated) -> Facts {
         data: valid.data.clone(),
         decision_no: 1,
     }
-}
-
-/// A readable application that breaks its form is accepted, and answered with every violation (§ 24 Abs. 3 VwVfG).
-fn correction(submission: &Submission, errors: &[FormError]) -> Decision {
-    let facts = Facts {
-        application_id: submission.application_id,
-        id: submission.envelope.id.clone(),
-        service: submission.envelope.service.clone(),
-        ars: submission.envelope.ars.clone(),
-        form_version: submission.envelope.form_version.clone().unwrap_or_default(),
-        form_digest: Digest::of(&[]),
-        data: std::sync::Arc::default(),
-        decision_no: 1,
-    };
-    let mut decision = facts.decision(Outcome::CorrectionNeeded);
-    decision.errors = errors.to_vec();
-    decision
 }
 
 /// Once-only keys are taken where something was granted, or where a person may still grant it.

@@ -53,15 +53,15 @@ fn services(overview: &Overview) {
         *services.entry(&line.service).or_default().entry(&line.outcome).or_default() += line.count;
     }
     output::line("");
-    let head: Vec<String> = Outcome::ALL.iter().map(|o| format!("{:>13}", o.german())).collect();
-    output::line(&format!("{:22}{}{:>13}", "Dienst", head.join(""), "automatisch"));
+    let head: Vec<String> = Outcome::ALL.iter().map(|o| format!("{:>15}", o.german())).collect();
+    output::line(&format!("{:22}{}{:>15}", "Dienst", head.join(""), "automatisch"));
     for (service, outcomes) in services {
         let count = |outcome: Outcome| outcomes.get(outcome.as_str()).copied().unwrap_or_default();
         let total: i64 = outcomes.values().sum();
         let finals: i64 = Outcome::ALL.iter().filter(|o| o.is_final()).map(|o| count(*o)).sum();
-        let cells: Vec<String> = Outcome::ALL.iter().map(|o| format!("{:>13}", count(*o))).collect();
+        let cells: Vec<String> = Outcome::ALL.iter().map(|o| format!("{:>15}", count(*o))).collect();
         let share = finals as f64 * 100.0 / total.max(1) as f64;
-        output::line(&format!("{service:22}{}{share:>11.1} %", cells.join("")));
+        output::line(&format!("{service:22}{}{share:>13.1} %", cells.join("")));
     }
 }
 

@@ -123,3 +123,5 @@ create table dead_letters (
     body           bytea not null,
     at             timestamptz not null
 );
+
+create index dead_letters_application on dead_letters (application_id);

@@ -123,3 +123,5 @@ create table dead_letters (
     body           blob not null,
     at             integer not null
 );
+
+create index dead_letters_application on dead_letters (application_id);

@@ -168,7 +168,8 @@ async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Res
     }
     sqlx::query(
         "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
-         select *, $7 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[])",
+         select *, $7 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[]) \
+         on conflict (message_id) do nothing",
     )
     .bind(column(rows, |r| r.message_id))
     .bind(column(rows, |r| r.application_id.0))

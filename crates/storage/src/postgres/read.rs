@@ -83,12 +83,17 @@ impl FromRow<'_, PgRow> for OutboxRow {
     }
 }
 
-pub(super) async fn unpublished(pool: &PgPool, before: Timestamp, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
+pub(super) async fn unpublished(
+    pool: &PgPool,
+    before: Timestamp,
+    offset: u32,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, StoreError> {
     let rows = sqlx::query_as(
         "select message_id, application_id, exchange, routing_key, traceparent, body from outbox \
-         where published_at is null and created_at < $1 order by created_at limit $2",
+         where published_at is null and created_at < $1 order by created_at, message_id offset $2 limit $3",
     );
-    Ok(rows.bind(instant(before)).bind(i64::from(limit)).fetch_all(pool).await?)
+    Ok(rows.bind(instant(before)).bind(i64::from(offset)).bind(i64::from(limit)).fetch_all(pool).await?)
 }
 
 pub(super) async fn status(pool: &PgPool, id: ApplicationId) -> Result<Option<Status>, StoreError> {
@@ -108,7 +113,14 @@ pub(super) async fn status(pool: &PgPool, id: ApplicationId) -> Result<Option<St
         .bind(id.0)
         .fetch_optional(pool)
         .await?;
-    Ok(conflict.map(|(id,)| Status { application_id: ApplicationId(id), state: "conflict".into(), decision: None }))
+    if let Some((id,)) = conflict {
+        return Ok(Some(Status { application_id: ApplicationId(id), state: "conflict".into(), decision: None }));
+    }
+    let dead: Option<(i64,)> = sqlx::query_as("select id from dead_letters where application_id = $1 limit 1")
+        .bind(id.0)
+        .fetch_optional(pool)
+        .await?;
+    Ok(dead.map(|_| Status { application_id: id, state: "failed".into(), decision: None }))
 }
 
 pub(super) async fn overview(pool: &PgPool, now: Timestamp) -> Result<Overview, StoreError> {

@@ -6,6 +6,7 @@ use domain::Digest;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 pub(super) async fn commit(pool: &SqlitePool, batch: Batch) -> Result<Committed, StoreError> {
@@ -137,7 +138,7 @@ async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
 async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
-         values (?, ?, ?, ?, ?, ?, ?)",
+         values (?, ?, ?, ?, ?, ?, ?) on conflict (message_id) do nothing",
     )
     .bind(row.message_id)
     .bind(row.application_id.0)
@@ -189,7 +190,8 @@ pub(super) async fn mark_published(tx: &mut SqliteConnection, ids: &[Uuid], at: 
 
 pub(super) async fn count_attempts(pool: &SqlitePool, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
-    for key in keys {
+    let once: BTreeSet<&Digest> = keys.iter().collect();
+    for key in once {
         sqlx::query(
             "insert into attempts (key, attempts, last_at) values (?1, 1, ?2) \
              on conflict (key) do update set attempts = attempts + 1, last_at = ?2",

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use storage::OutboxRow;
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 /// After this a confirmation counts as unknown: the message is sent again under the same id.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,8 +54,8 @@ impl Line {
         Ok(line)
     }
 
-    /// One confirm window: all are sent, then all confirmations are awaited.
-    async fn send(&self, messages: Vec<Envelope>) -> Result<(), PublishError> {
+    /// One confirm window: all are sent, then all confirmations are awaited. Says for each whether it arrived.
+    async fn send(&self, messages: Vec<Envelope>) -> Result<Vec<bool>, PublishError> {
         let unavailable = |text: String| PublishError::Unavailable(text);
         let line = self.channel().await.map_err(|e| unavailable(e.to_string()))?;
         let total = messages.len();
@@ -74,20 +75,26 @@ impl Line {
             Ok(Err(error)) => return self.dropped(error).await,
             Err(_) => return self.dropped(unavailable("no confirmation within 10 s".into())).await,
         };
-        let mut refused = 0;
+        let mut arrived = Vec::with_capacity(total);
         for confirmation in confirmed {
             match confirmation {
-                // A returned message is confirmed, too: it was routed nowhere.
-                Ok(Confirmation::Ack(None)) => {}
-                Ok(Confirmation::Ack(Some(_)) | Confirmation::Nack(_) | Confirmation::NotRequested) => refused += 1,
+                // A returned message is confirmed, too: it was routed nowhere. A nack: the queue is full.
+                Ok(confirmation) => arrived.push(matches!(confirmation, Confirmation::Ack(None))),
                 Err(error) => return self.dropped(unavailable(error.to_string())).await,
             }
         }
-        if refused > 0 { Err(PublishError::Refused { refused, total }) } else { Ok(()) }
+        Ok(arrived)
+    }
+
+    /// The same where all must arrive.
+    async fn send_all(&self, messages: Vec<Envelope>) -> Result<(), PublishError> {
+        let arrived = self.send(messages).await?;
+        let refused = arrived.iter().filter(|arrived| !**arrived).count();
+        if refused > 0 { Err(PublishError::Refused { refused, total: arrived.len() }) } else { Ok(()) }
     }
 
     /// Forgets a connection that failed, so that the next call builds a new one.
-    async fn dropped(&self, error: PublishError) -> Result<(), PublishError> {
+    async fn dropped<T>(&self, error: PublishError) -> Result<T, PublishError> {
         *self.open.lock().await = None;
         Err(error)
     }
@@ -115,9 +122,9 @@ impl EventPublisher {
 
 #[async_trait]
 impl Publish for EventPublisher {
-    async fn publish(&self, rows: &[OutboxRow]) -> Result<(), PublishError> {
+    async fn publish(&self, rows: &[OutboxRow]) -> Result<Vec<Uuid>, PublishError> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let envelope = |row: &OutboxRow| {
             let trace = row.traceparent.clone().map(|t| (TRACE_HEADER, t));
@@ -132,11 +139,13 @@ impl Publish for EventPublisher {
                 body: row.body.clone(),
             }
         };
-        self.line.send(rows.iter().map(envelope).collect()).await
+        let arrived = self.line.send(rows.iter().map(envelope).collect()).await?;
+        let confirmed = rows.iter().zip(arrived).filter(|(_, arrived)| *arrived);
+        Ok(confirmed.map(|(row, _)| row.message_id).collect())
     }
 
     async fn bury(&self, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError> {
-        // Headers have a short life in logs and tools: the detail says what is wrong, never what was sent.
+        // The detail may quote what was sent, as the body beside it does.
         let detail: String = cause.detail.chars().take(500).collect();
         let sender = delivery.sender.clone().map(|s| (SENDER_HEADER, s));
         let entries = [("x-dunkelwerk-cause", cause.code.to_owned()), ("x-dunkelwerk-detail", detail)];
@@ -149,7 +158,11 @@ impl Publish for EventPublisher {
                 .with_headers(headers(entries.into_iter().chain(sender))),
             body: delivery.body.clone(),
         };
-        self.line.send(vec![letter]).await
+        self.line.send_all(vec![letter]).await
+    }
+
+    fn buries_in_store(&self) -> bool {
+        false
     }
 }
 
@@ -195,7 +208,7 @@ impl ApplicationPublisher {
             }
             Envelope { exchange: APPLICATIONS.into(), routing_key: a.routing_key.into(), properties, body: a.body }
         };
-        self.line.send(applications.into_iter().map(envelope).collect()).await
+        self.line.send_all(applications.into_iter().map(envelope).collect()).await
     }
 
     /// Whether the broker can be reached.

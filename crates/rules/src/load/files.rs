@@ -1,0 +1,51 @@
+//! Files as a whole: unknown ones are findings, known ones are hashed.
+
+use super::*;
+
+impl<'a> Loader<'a> {
+    pub(super) fn unknown_files(&mut self, services: &[Service<'a>]) {
+        let known_service = |name: &str| services.iter().any(|s| s.name.as_str() == name);
+        let known_folder = |folder: &str| services.iter().any(|s| s.folder == folder);
+        for (path, text) in &self.tree.files {
+            let parts: Vec<&str> = path.split('/').collect();
+            let inner = |rest: &[&str]| match rest {
+                [name] => name.ends_with(".rhai") || matches!(*name, "rahmen.toml" | "abweichung.toml"),
+                ["tabellen", name] => name.ends_with(".csv"),
+                ["faelle", name] => name.ends_with(".yaml"),
+                _ => false,
+            };
+            let fits = match parts.as_slice() {
+                ["verfahren.toml" | "README.md"] => true,
+                [level @ ("bund" | "muster"), service, rest @ ..] => {
+                    known_folder(&format!("{level}/{service}/")) && inner(rest)
+                }
+                ["land", land, service, rest @ ..] => {
+                    Land::from_short(land).is_some() && known_service(service) && inner(rest)
+                }
+                ["kommune", ars, "kommune.toml"] => Ars::new(*ars).is_ok(),
+                ["kommune", ars, name] => {
+                    let place = format!("kommune/{ars}/kommune.toml");
+                    name.strip_suffix(".toml").is_some_and(known_service) && self.tree.files.contains_key(&place)
+                }
+                _ => false,
+            };
+            if !fits {
+                let message = "diese Datei gehört zu keiner Ebene und keinem Dienst";
+                let finding = File { name: path, text }.error("datei", 0..0, message);
+                self.findings
+                    .push(finding.help("Aufbau: bund|muster/<dienst>/…, land/<land>/<dienst>/…, kommune/<ars>/…"));
+            }
+        }
+    }
+
+    pub(super) fn text_digest(&self, path: &str) -> Digest {
+        Digest::of(self.tree.files.get(path).map_or(&[], |t| t.as_bytes()))
+    }
+
+    /// Over everything in a folder that can influence a decision; legal cases cannot.
+    pub(super) fn folder_digest(&self, folder: &str) -> Digest {
+        let counts = |path: &str| path.starts_with(folder) && !path.contains("/faelle/");
+        let files = self.tree.files.iter().filter(|(path, _)| counts(path));
+        Digest::of_parts(files.flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]))
+    }
+}

@@ -1,0 +1,30 @@
+//! What a process can say of itself: is it consuming, does the store answer, does the broker take results.
+
+use std::sync::{Mutex, PoisonError};
+
+/// The state of one worker process, for readiness.
+#[derive(Debug, Default)]
+pub struct Health {
+    /// Set while nothing can be consumed.
+    pub source: Trouble,
+    /// Set while a batch is held because the store does not answer.
+    pub store: Trouble,
+    /// Set while results wait in the outbox.
+    pub relay: Trouble,
+}
+
+/// A trouble with its cause, or none.
+#[derive(Debug, Default)]
+pub struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    pub fn set(&self, cause: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(cause);
+    }
+    pub fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+    pub fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
