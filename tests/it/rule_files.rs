@@ -92,7 +92,7 @@ fn rules_check_prints_each_wrong_fee_and_exits_with_1() {
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert_eq!(text.matches(&format!("]: {file}:")).count(), 1, "{text}");
-        assert!(text.contains("1 Beanstandungen") && text.contains("Hilfe"), "{text}");
+        assert!(text.contains("1 Beanstandung") && text.contains("Hilfe"), "{text}");
     }
     let output = program.run(&["rules", "check", "--rules", rules.to_str().unwrap()], b"").unwrap();
     assert_eq!(output.status.code(), Some(0));
