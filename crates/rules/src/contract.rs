@@ -132,12 +132,12 @@ fn out_of_bounds(grant: &Grant<'_>, value: &Value, factor: Option<&(Decimal, Dec
             return Some(format!("ist mit {number}{per} niedriger als zulässig ({minimum}{})", per_text(grant)));
         }
     }
-    if let (false, Value::Text(text)) = (grant.allowed.is_empty(), value) {
-        if !grant.allowed.contains(text) {
-            return Some(format!("darf nicht „{text}“ sein; zulässig: {}", grant.allowed.join(", ")));
+    match value {
+        Value::Text(text) if !grant.allowed.is_empty() && !grant.allowed.contains(text) => {
+            Some(format!("darf nicht „{text}“ sein; zulässig: {}", grant.allowed.join(", ")))
         }
+        _ => None,
     }
-    None
 }
 
 fn per_text(grant: &Grant<'_>) -> String {

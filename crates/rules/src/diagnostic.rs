@@ -78,10 +78,6 @@ impl Diagnostic {
         self.help = Some(help.into());
         self
     }
-    pub(crate) fn warning(mut self) -> Self {
-        self.severity = Severity::Warning;
-        self
-    }
 }
 
 fn line_column(text: &str, offset: usize) -> (usize, usize) {

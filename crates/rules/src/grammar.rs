@@ -75,7 +75,8 @@ pub(crate) enum Scope {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Frame {
     pub dienst: Spanned<String>,
-    pub titel: String,
+    #[serde(rename = "titel")]
+    pub _titel: String,
     pub modus: Mode,
     #[serde(default)]
     pub status: Status,

@@ -6,7 +6,7 @@
 use crate::grammar::{Frame, LandAutomation, Parameter};
 use crate::program::Program;
 use crate::value::Value;
-use domain::{Ars, Digest, Land, LayerNorm, Level, ServiceName};
+use domain::{Ars, Digest, Land, LayerNorm, Level};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,7 +39,6 @@ impl Versions {
 /// Everything of one service that is the same for all Kommunen of a Land.
 #[derive(Debug)]
 pub(crate) struct Base {
-    pub service: ServiceName,
     pub land: Option<Land>,
     pub frame: Arc<Frame>,
     pub procedure: Arc<Procedure>,

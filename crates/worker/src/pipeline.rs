@@ -17,11 +17,11 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
-use storage::{Batch, Committed, Identity, Known, Store, StoreError};
+use std::time::{Duration, Instant};
+use storage::{Batch, Committed, Identity, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
+use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Submission, Surroundings};
 
 /// What the shell brings: clock, ids, and the switch to stop.
 #[derive(Clone)]
@@ -115,7 +115,7 @@ impl Pipeline {
             }
         }
         self.metrics.batch.observe(items.len() as f64);
-        match self.commit(&office, &items, started).await {
+        match self.commit(&office, &items).await {
             Ok(Some(committed)) => {
                 self.publish(&committed, &items).await;
                 items.iter().for_each(|item| set(dispositions, item.index, Disposition::Ack));
@@ -144,12 +144,12 @@ impl Pipeline {
     }
 
     /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
-    async fn commit(&self, office: &Office, items: &[Item], started: SystemTime) -> Result<Option<Committed>, String> {
+    async fn commit(&self, office: &Office, items: &[Item]) -> Result<Option<Committed>, String> {
         let mut pause = HOLD.0;
         let mut memory = Memory::default();
         loop {
             let marks = std::mem::take(&mut *self.marks());
-            let attempt = self.try_commit(office, items, marks.clone(), started, &mut memory).await;
+            let attempt = self.try_commit(office, items, marks.clone(), &mut memory).await;
             let error = match attempt {
                 Ok(committed) => {
                     self.health.store.clear();
@@ -185,7 +185,6 @@ impl Pipeline {
         office: &Office,
         items: &[Item],
         marks: Vec<Uuid>,
-        started: SystemTime,
         memory: &mut Memory,
     ) -> Result<Committed, StoreError> {
         let identities: Vec<Identity> = items.iter().map(|item| identity(&item.submission)).collect();
@@ -200,7 +199,7 @@ impl Pipeline {
         }
         let now = (self.runtime.clock)();
         let mut batch = Batch { at: now, published: marks, ..Batch::default() };
-        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, started, now, memory);
+        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, now, memory);
         // Evaluation is pure computation of some milliseconds; the other tasks of this thread move on meanwhile.
         tokio::task::block_in_place(evaluate);
         let before = Instant::now();
@@ -225,7 +224,6 @@ impl Pipeline {
         keys: &[Vec<OnceKey>],
         earlier: &mut HashMap<domain::Digest, Vec<EarlierClaim>>,
         batch: &mut Batch,
-        started: SystemTime,
         now: Timestamp,
         memory: &mut Memory,
     ) {

@@ -13,7 +13,6 @@ impl<'a> Loader<'a> {
     ) -> Arc<Base> {
         let folder = land.map(|l| format!("land/{}/{}/", l.short(), service.name));
         let mut base = Base {
-            service: service.name.clone(),
             land,
             frame: service.frame.clone(),
             procedure: service.procedure.clone(),

@@ -15,6 +15,9 @@ use std::time::Duration;
 const PREFETCH: u16 = 1024;
 const CONSUMER: &str = "dunkelwerk-worker";
 
+/// The configured sender of a RabbitMQ user.
+pub(crate) type SenderOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What one drain brought, with what acknowledges it.
 #[derive(Default)]
 pub(crate) struct Drained {
@@ -39,7 +42,7 @@ pub(crate) struct Consumer {
     channel: Channel,
     consumer: lapin::Consumer,
     own_user: String,
-    sender_of: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    sender_of: SenderOf,
     clock: fn() -> Timestamp,
     /// What a drain that was interrupted had already taken.
     begun: Drained,
@@ -49,7 +52,7 @@ impl Consumer {
     /// Connects and starts consuming. `sender_of` names the configured sender of a RabbitMQ user.
     pub async fn start(
         settings: &AmqpSettings,
-        sender_of: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+        sender_of: SenderOf,
         clock: fn() -> Timestamp,
     ) -> Result<Self, AmqpError> {
         let unavailable = |e: lapin::Error| AmqpError::Unavailable(e.to_string());

@@ -19,11 +19,14 @@ use uuid::Uuid;
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
 const PERSISTENT: u8 = 2;
 
+/// A connection with its channel in confirm mode.
+type Open = Arc<(Connection, Channel)>;
+
 /// A publishing connection that is rebuilt when it broke.
 #[derive(Clone)]
 struct Line {
     settings: AmqpSettings,
-    open: Arc<Mutex<Option<Arc<(Connection, Channel)>>>>,
+    open: Arc<Mutex<Option<Open>>>,
     name: &'static str,
 }
 
@@ -39,7 +42,7 @@ impl Line {
         Self { settings, open: Arc::default(), name }
     }
 
-    async fn channel(&self) -> Result<Arc<(Connection, Channel)>, AmqpError> {
+    async fn channel(&self) -> Result<Open, AmqpError> {
         let mut open = self.open.lock().await;
         if let Some(line) = open.as_ref().filter(|line| line.1.status().connected()) {
             return Ok(line.clone());
