@@ -44,6 +44,7 @@ async fn nothing_is_lost_or_decided_twice_whatever_dies() {
     let sent = traffic.finish().await;
     println!("{} messages confirmed, {} distinct applications", sent.messages, sent.distinct.len());
     let expected = sent.distinct.len() as i64;
+    workers.iter_mut().for_each(|worker| worker.supervise(&world));
     let quiet = world.wait_until_quiet(expected, PATIENCE).await;
     println!("quiet after {:.1} s: {quiet:?}", begun.elapsed().as_secs_f64());
     for worker in &mut workers {

@@ -197,11 +197,20 @@ impl Worker {
         self.child = spawn(world, self.name);
     }
 
+    /// Starts it again where it gave up because a service was away while it started: what systemd does.
+    pub fn supervise(&mut self, world: &World) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            println!("{} ended with {status}; started again", self.name);
+            self.restart(world);
+        }
+    }
+
     /// Freezes the process at a moment when it has unacknowledged messages *and* an open transaction.
     pub async fn freeze_in_transaction(&mut self, world: &World) -> String {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             assert!(Instant::now() < deadline, "{} never had both at once", self.name);
+            self.supervise(world);
             if self.open_transaction(world).await.is_none() {
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 continue;

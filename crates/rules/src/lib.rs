@@ -20,6 +20,9 @@ mod program;
 mod table;
 mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors};
 pub use evaluation::{Context, EarlierClaim};

@@ -60,7 +60,11 @@ fn case(decided: &Decided) -> CaseRow {
 
 fn decision(decided: Decided) -> DecisionRow {
     let mut decision = decided.decision;
-    let trace = decision.trace.take().unwrap_or_default();
+    let mut trace = decision.trace.take().unwrap_or_default();
+    if trace.checks == decision.reasons {
+        // They stand in the decision already; kept once.
+        trace.checks.clear();
+    }
     DecisionRow {
         application_id: decision.application_id,
         decision_no: i32::try_from(decision.decision_no).unwrap_or(i32::MAX),

@@ -250,6 +250,8 @@ impl Pipeline {
                     process.decided(d.application_id, d.service.as_str(), d.ars.land(), d.outcome.as_str());
                 }
                 traceparent = process.traceparent();
+                let trace_id = traceparent.as_deref().and_then(|t| t.split('-').nth(1));
+                tracing::debug!(application.id = %item.submission.application_id, trace_id, "decided");
             }
             // What this application takes, the next one in the batch already sees.
             for effect in &effects {

@@ -56,13 +56,19 @@ pub(super) async fn submit(State(web): State<Shared>, request: Request) -> Respo
         application.service = Empty,
         application.ars = Empty,
         sender = Empty,
+        trace_id = Empty,
     );
+    if let Some(traceparent) = telemetry::traceparent(&span) {
+        // For the log: whoever reads a line finds its trace.
+        span.record("trace_id", traceparent.split('-').nth(1));
+    }
     telemetry::link_foreign(&span, request.headers());
     let answer = take_in(&web, request).instrument(span.clone()).await;
     let response = match answer {
         Ok(id) => receipt(&web, id),
         Err(problem) => {
             span.record("error.type", problem.code());
+            span.in_scope(|| tracing::info!(code = problem.code(), "an application was not taken in"));
             problem.into_response()
         }
     };
