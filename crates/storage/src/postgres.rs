@@ -79,6 +79,11 @@ impl Store for PostgresStore {
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.pool, keys, at).await
     }
+    async fn survived(&self, keys: &[Digest]) -> Result<(), StoreError> {
+        let keys: Vec<Vec<u8>> = keys.iter().map(|key| key.0.to_vec()).collect();
+        sqlx::query("delete from attempts where key = any($1::bytea[])").bind(keys).execute(&self.pool).await?;
+        Ok(())
+    }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         read::unpublished(&self.pool, before, offset, limit).await
     }

@@ -72,6 +72,13 @@ impl Store for SqliteStore {
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError> {
         commit::count_attempts(&self.writer, keys, at).await
     }
+    async fn survived(&self, keys: &[Digest]) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for key in keys {
+            sqlx::query("delete from attempts where key = ?").bind(key.0.as_slice()).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         read::unpublished(&self.reader, before, offset, limit).await
     }

@@ -34,6 +34,9 @@ pub trait Store: Send + Sync + 'static {
     /// Counts one more attempt for each key. Committed before evaluation starts, so
     /// that a message that kills its worker is noticed.
     async fn count_attempts(&self, keys: &[Digest], at: Timestamp) -> Result<(), StoreError>;
+    /// Forgets attempts whose evaluation ended: only what dies *while* it is evaluated is suspicious, not what was
+    /// under way when a worker was killed.
+    async fn survived(&self, keys: &[Digest]) -> Result<(), StoreError>;
 
     /// Messages committed before a time whose confirmation nobody noted.
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;

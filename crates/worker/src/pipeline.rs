@@ -11,7 +11,7 @@ use crate::health::Health;
 use crate::lanes;
 use crate::metrics::{Decided as DecidedLabels, Metrics, Word};
 use crate::spans::{self, Process};
-use domain::{ApplicationId, Outcome};
+use domain::{ApplicationId, Digest, Outcome};
 use jiff::Timestamp;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
@@ -69,11 +69,11 @@ impl Pipeline {
         }
         let all: Vec<usize> = (0..deliveries.len()).collect();
         let mut dispositions = vec![Disposition::Hold; deliveries.len()];
-        self.group(deliveries, &all, &mut dispositions).await;
+        self.group(deliveries, &all, &[], &mut dispositions).await;
         dispositions
     }
 
-    /// The careful lane: attempts are counted before evaluation, groups shrink with them.
+    /// The careful lane: attempts are counted before evaluation and forgotten when it ended; groups shrink with them.
     async fn careful(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
         let mut dispositions = vec![Disposition::Hold; deliveries.len()];
         self.metrics.redelivered.inc_by(deliveries.iter().filter(|d| d.redelivered).count() as u64);
@@ -92,13 +92,19 @@ impl Pipeline {
             if self.held(|| self.store.count_attempts(&group_keys, now)).await.is_none() {
                 return dispositions;
             }
-            self.group(deliveries, &group, &mut dispositions).await;
+            self.group(deliveries, &group, &group_keys, &mut dispositions).await;
         }
         dispositions
     }
 
     /// One group: one evaluation, one transaction, one confirm window.
-    async fn group(&self, deliveries: &[Delivery], indices: &[usize], dispositions: &mut [Disposition]) {
+    async fn group(
+        &self,
+        deliveries: &[Delivery],
+        indices: &[usize],
+        attempted: &[Digest],
+        dispositions: &mut [Disposition],
+    ) {
         let office = (self.office)();
         let started = spans::now();
         let mut items = Vec::with_capacity(indices.len());
@@ -115,7 +121,7 @@ impl Pipeline {
             }
         }
         self.metrics.batch.observe(items.len() as f64);
-        match self.commit(&office, &items).await {
+        match self.commit(&office, &items, attempted).await {
             Ok(Some(committed)) => {
                 self.publish(&committed, &items).await;
                 items.iter().for_each(|item| set(dispositions, item.index, Disposition::Ack));
@@ -130,7 +136,7 @@ impl Pipeline {
             // The store refuses something in here: find out what, one by one, so that neighbours get through.
             Err(_) => {
                 for item in &items {
-                    Box::pin(self.group(deliveries, &[item.index], dispositions)).await;
+                    Box::pin(self.group(deliveries, &[item.index], &[], dispositions)).await;
                 }
             }
         }
@@ -144,12 +150,12 @@ impl Pipeline {
     }
 
     /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
-    async fn commit(&self, office: &Office, items: &[Item]) -> Result<Option<Committed>, String> {
+    async fn commit(&self, office: &Office, items: &[Item], attempted: &[Digest]) -> Result<Option<Committed>, String> {
         let mut pause = HOLD.0;
         let mut memory = Memory::default();
         loop {
             let marks = std::mem::take(&mut *self.marks());
-            let attempt = self.try_commit(office, items, marks.clone(), &mut memory).await;
+            let attempt = self.try_commit(office, items, attempted, marks.clone(), &mut memory).await;
             let error = match attempt {
                 Ok(committed) => {
                     self.health.store.clear();
@@ -184,6 +190,7 @@ impl Pipeline {
         &self,
         office: &Office,
         items: &[Item],
+        attempted: &[Digest],
         marks: Vec<Uuid>,
         memory: &mut Memory,
     ) -> Result<Committed, StoreError> {
@@ -193,7 +200,7 @@ impl Pipeline {
         let keys: Vec<Vec<OnceKey>> = events.iter().map(|event| once_keys(office, event)).collect();
         let digests: Vec<_> = keys.iter().flatten().map(|key| key.digest).collect();
         let claims = self.store.claims(&digests).await?;
-        let mut earlier: HashMap<domain::Digest, Vec<EarlierClaim>> = HashMap::new();
+        let mut earlier: HashMap<Digest, Vec<EarlierClaim>> = HashMap::new();
         for (digest, rows) in claims {
             earlier.insert(digest, rows.into_iter().map(|r| EarlierClaim { from: r.from, to: r.to }).collect());
         }
@@ -202,6 +209,9 @@ impl Pipeline {
         let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, now, memory);
         // Evaluation is pure computation of some milliseconds; the other tasks of this thread move on meanwhile.
         tokio::task::block_in_place(evaluate);
+        if !attempted.is_empty() {
+            self.store.survived(attempted).await?;
+        }
         let before = Instant::now();
         let from = spans::now();
         let committed = self.store.commit(batch).await?;
@@ -222,7 +232,7 @@ impl Pipeline {
         items: &[Item],
         events: &[Option<Event>],
         keys: &[Vec<OnceKey>],
-        earlier: &mut HashMap<domain::Digest, Vec<EarlierClaim>>,
+        earlier: &mut HashMap<Digest, Vec<EarlierClaim>>,
         batch: &mut Batch,
         now: Timestamp,
         memory: &mut Memory,
