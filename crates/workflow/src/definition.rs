@@ -170,7 +170,7 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         }
     }
     if file.freitext.felder.is_empty() {
-        let message = "jedes Formular braucht ein Freitextfeld für besondere Umstände (§ 24 Abs. 1 S. 3 VwVfG)";
+        let message = "jedes Formular braucht ein Freitextfeld für besondere Umstände: schreiben Sie [freitext] felder = [\"/besondere_umstaende\"]";
         errors.push(error(path, message.into()));
     }
     if file.formular.is_empty() {
