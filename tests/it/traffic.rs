@@ -156,13 +156,15 @@ async fn read(
         seen += 1;
         let id = message.properties.message_id().as_ref().expect("message-id").to_string();
         let event: serde_json::Value = serde_json::from_slice(&message.data).expect("JSON");
-        if event["type"] == kind {
-            match bodies.insert(id.clone(), message.data.clone()) {
-                None => _ = applications.insert(id, event["data"]["application_id"].as_str().expect("id").to_owned()),
-                Some(first) => {
-                    copies.fetch_add(1, Ordering::Relaxed);
-                    different.fetch_add(usize::from(first != message.data), Ordering::Relaxed);
-                }
+        match bodies.insert(id.clone(), message.data.clone()) {
+            None if event["type"] == kind => {
+                applications.insert(id, event["data"]["application_id"].as_str().expect("id").to_owned());
+            }
+            // Conflicts and other events of a case are no decisions, but their copies are equal too.
+            None => {}
+            Some(first) => {
+                copies.fetch_add(1, Ordering::Relaxed);
+                different.fetch_add(usize::from(first != message.data), Ordering::Relaxed);
             }
         }
         message.ack(BasicAckOptions { multiple: false }).await.expect("ack");

@@ -59,6 +59,17 @@ pub enum Regime {
     Ao155,
 }
 
+impl Regime {
+    /// The word of the contract, and the section of `rules/verfahren.toml`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Vwvfg35a => "vwvfg-35a",
+            Self::Sgbx31a => "sgbx-31a",
+            Self::Ao155 => "ao-155-4",
+        }
+    }
+}
+
 macro_rules! referral_reasons {
     ($($name:ident $word:literal $german:literal),* $(,)?) => {
         /// Why a person decides: the closed list of the contract. Several may stand.

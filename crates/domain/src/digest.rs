@@ -42,6 +42,12 @@ impl From<Digest> for String {
         digest.hex()
     }
 }
+impl TryFrom<Vec<u8>> for Digest {
+    type Error = String;
+    fn try_from(bytes: Vec<u8>) -> Result<Self, String> {
+        bytes.try_into().map(Self).map_err(|bytes: Vec<u8>| format!("expected 32 bytes, found {}", bytes.len()))
+    }
+}
 impl TryFrom<String> for Digest {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {

@@ -81,6 +81,12 @@ impl ApplicationId {
     }
 }
 
+impl From<Uuid> for ApplicationId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
 impl fmt::Display for ApplicationId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -58,6 +58,9 @@ pub struct Trace {
     pub tables: Vec<TableUsed>,
     pub parameters: Vec<ParameterUsed>,
     pub functions: Vec<FunctionUsed>,
+    /// Ids of checks that only inform: where one is not fulfilled, nothing follows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
     /// The rule error in the engine's own words, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

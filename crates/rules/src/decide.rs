@@ -111,6 +111,7 @@ impl RuleSet {
             tables: record.tables,
             parameters: record.parameters.into_values().collect(),
             functions: record.functions.into_iter().collect(),
+            hints: self.checks_with(Effect::Hinweis).map(str::to_owned).collect(),
             error,
         });
         decision
@@ -146,8 +147,7 @@ impl RuleSet {
     /// What the recorded checks come to.
     fn proposal(&self, record: &Record) -> Outcome {
         let failed = |effect: Effect| {
-            let declared = self.base.frame.pruefung.iter().map(|c| c.get_ref()).filter(|c| c.wirkung == effect);
-            declared.into_iter().any(|d| record.checks.iter().any(|c| !c.fulfilled && c.id == *d.id.get_ref()))
+            self.checks_with(effect).any(|id| record.checks.iter().any(|c| !c.fulfilled && c.id == id))
         };
         match () {
             () if failed(Effect::Weiterleitung) => Outcome::Forwarded,
@@ -155,6 +155,12 @@ impl RuleSet {
             () if failed(Effect::Teilablehnung) => Outcome::PartlyGranted,
             () => Outcome::Granted,
         }
+    }
+
+    /// Ids of the declared checks with an effect.
+    fn checks_with(&self, effect: Effect) -> impl Iterator<Item = &str> {
+        let declared = self.base.frame.pruefung.iter().map(|c| c.get_ref());
+        declared.filter(move |c| c.wirkung == effect).map(|c| c.id.get_ref().as_str())
     }
 
     fn reasons(&self, record: &Record) -> Vec<Reason> {

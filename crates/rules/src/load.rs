@@ -14,7 +14,7 @@ use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
 use crate::value::Value;
 use crate::{Context, Facts};
-use domain::{Ars, Decision, Digest, Land, Level, ReferralReason, ServiceName};
+use domain::{Ars, Decision, Digest, Land, Level, ReferralReason, Regime, ServiceName};
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,7 @@ pub struct RuleBook {
     sets: BTreeMap<ServiceName, BTreeMap<Ars, Arc<RuleSet>>>,
     ags: BTreeMap<String, Ars>,
     names: BTreeMap<Ars, String>,
+    procedures: BTreeMap<String, Procedure>,
 }
 
 impl RuleBook {
@@ -72,6 +73,10 @@ impl RuleBook {
     /// Places where a service is configured.
     pub fn places(&self, service: &ServiceName) -> impl Iterator<Item = &Ars> {
         self.sets.get(service).into_iter().flat_map(BTreeMap::keys)
+    }
+    /// What `rules/verfahren.toml` calls a regime.
+    pub fn procedure_title(&self, regime: Regime) -> Option<&str> {
+        self.procedures.get(regime.as_str()).map(|procedure| procedure.title.as_str())
     }
     /// The name of a configured place.
     pub fn place_name(&self, ars: &Ars) -> Option<&str> {
@@ -117,6 +122,7 @@ impl<'a> Loader<'a> {
         for path in self.paths(|parts| matches!(parts, ["kommune", _, "kommune.toml"])) {
             self.municipality(&path, &services, &bases, &mut book);
         }
+        book.procedures = procedures;
         book
     }
 

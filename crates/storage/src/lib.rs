@@ -3,9 +3,11 @@
 //! Knows no rules, no broker, no HTTP. One batch is one transaction: either all of it is there or nothing, and only a
 //! [`Committed`] proves the first. Start with [`Store`].
 
+mod columns;
 mod error;
 mod postgres;
 mod rows;
+mod shared;
 mod sqlite;
 mod store;
 

@@ -8,6 +8,7 @@ use crate::rows::{
     Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
     TaskRow,
 };
+use crate::shared::postgres as shared;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -85,7 +86,7 @@ impl Store for PostgresStore {
         Ok(())
     }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        read::unpublished(&self.pool, before, offset, limit).await
+        shared::unpublished(&self.pool, before, offset, limit).await
     }
     async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
         let mut connection = self.pool.acquire().await?;
@@ -107,10 +108,10 @@ impl Store for PostgresStore {
         Ok(done.execute(&self.pool).await?.rows_affected())
     }
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        queue::bury(&self.pool, letter).await
+        shared::bury(&self.pool, letter).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
-        read::status(&self.pool, id).await
+        shared::status(&self.pool, id).await
     }
     async fn durations(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
         let rows = sqlx::query_scalar(
@@ -120,33 +121,15 @@ impl Store for PostgresStore {
         Ok(rows.bind(i64::from(limit)).fetch_all(&self.pool).await?)
     }
     async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query("delete from attempts where last_at < $1").bind(instant(before));
-        Ok(done.execute(&self.pool).await?.rows_affected())
+        shared::forget_attempts(&self.pool, before).await
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
-        read::overview(&self.pool, now).await
+        shared::overview(&self.pool, now).await
     }
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
-        read::tasks(&self.pool, reason, offset, limit).await
+        shared::tasks(&self.pool, reason, offset, limit).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        read::case(&self.pool, id).await
+        shared::case(&self.pool, id).await
     }
-}
-
-/// An instant as the database keeps it: microseconds, UTC.
-pub(crate) fn instant(at: Timestamp) -> OffsetDateTime {
-    let micros = i128::from(at.as_microsecond());
-    OffsetDateTime::from_unix_timestamp_nanos(micros * 1_000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-pub(crate) fn timestamp(at: OffsetDateTime) -> Timestamp {
-    let micros = at.unix_timestamp_nanos() / 1_000;
-    i64::try_from(micros).ok().and_then(|m| Timestamp::from_microsecond(m).ok()).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-pub(crate) use read::split_reasons;
-
-pub(crate) fn digest(bytes: &[u8]) -> Digest {
-    Digest(bytes.try_into().unwrap_or([0; 32]))
 }

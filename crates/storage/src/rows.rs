@@ -1,11 +1,13 @@
 //! What is stored, as plain rows. Decisions, traces and contexts are opaque bytes here: the store knows no rules.
 
+use crate::columns::{Moment, Words};
 use domain::{ApplicationId, Digest};
 use jiff::{Timestamp, civil::Date};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 /// By what an application is the same one for ever.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, FromRow)]
 pub struct Identity {
     pub sender: String,
     pub service: String,
@@ -13,44 +15,55 @@ pub struct Identity {
 }
 
 /// An application that the store already has.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Known {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
+    #[sqlx(try_from = "Vec<u8>")]
     pub content: Digest,
 }
 
 /// The application as it came. Never changed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct ApplicationRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
+    #[sqlx(flatten)]
     pub identity: Identity,
     pub ars: String,
     pub form_version: String,
+    #[sqlx(try_from = "Vec<u8>")]
     pub content: Digest,
     pub raw: Vec<u8>,
+    #[sqlx(try_from = "Moment")]
     pub observed_at: Timestamp,
+    #[sqlx(try_from = "Moment")]
     pub received_at: Timestamp,
 }
 
 /// Where its case stands.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct CaseRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub service: String,
     pub ars: String,
     pub state: String,
     pub outcome: String,
     pub automatic: bool,
+    #[sqlx(try_from = "Moment")]
     pub updated_at: Timestamp,
 }
 
 /// A decision; `decision`, `trace` and `context` are JSON texts.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct DecisionRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub decision_no: i32,
     pub notice_id: Option<Uuid>,
     pub rule_set: Option<String>,
+    #[sqlx(try_from = "Moment")]
     pub decided_at: Timestamp,
     pub decision: Vec<u8>,
     pub trace: Vec<u8>,
@@ -58,14 +71,17 @@ pub struct DecisionRow {
 }
 
 /// Work for a person. `reasons` are words of the contract's list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct TaskRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub service: String,
     pub ars: String,
     pub queue: String,
+    #[sqlx(try_from = "Words")]
     pub reasons: Vec<String>,
     pub proposal: Option<String>,
+    #[sqlx(try_from = "Moment")]
     pub opened_at: Timestamp,
 }
 
@@ -81,9 +97,10 @@ pub struct ClaimRow {
 }
 
 /// A message that leaves after the commit; its bytes are kept so that copies are equal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct OutboxRow {
     pub message_id: Uuid,
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub exchange: String,
     pub routing_key: String,
@@ -92,13 +109,16 @@ pub struct OutboxRow {
 }
 
 /// A line of the audit, with the hash of its canonical payload.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct AuditRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
+    #[sqlx(try_from = "Moment")]
     pub at: Timestamp,
     pub actor: String,
     pub action: String,
     pub payload: Vec<u8>,
+    #[sqlx(try_from = "Vec<u8>")]
     pub payload_hash: Digest,
 }
 
@@ -170,21 +190,24 @@ impl Committed {
 }
 
 /// An application in the embedded queue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct QueueRow {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub sender: String,
     pub traceparent: Option<String>,
     pub body: Vec<u8>,
+    #[sqlx(try_from = "Moment")]
     pub enqueued_at: Timestamp,
 }
 
 /// A queue row that this worker holds until `fence` is taken over by another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Leased {
     pub id: i64,
     pub fence: i64,
     pub redelivered: bool,
+    #[sqlx(flatten)]
     pub row: QueueRow,
 }
 
@@ -201,8 +224,9 @@ pub struct DeadLetter {
 }
 
 /// What a portal may ask about an application. `decision` is the stored decision's JSON (not yet outward).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Status {
+    #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub state: String,
     pub decision: Option<Vec<u8>>,
@@ -216,7 +240,7 @@ pub struct Dated<T> {
 }
 
 /// One line of the overview: how many cases of a service ended how.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct OverviewLine {
     pub service: String,
     pub outcome: String,

@@ -8,6 +8,7 @@ use crate::rows::{
     Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
     TaskRow,
 };
+use crate::shared::sqlite as shared;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -80,7 +81,7 @@ impl Store for SqliteStore {
         Ok(tx.commit().await?)
     }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
-        read::unpublished(&self.reader, before, offset, limit).await
+        shared::unpublished(&self.reader, before, offset, limit).await
     }
     async fn mark_published(&self, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -102,10 +103,10 @@ impl Store for SqliteStore {
         Ok(done.execute(&self.writer).await?.rows_affected())
     }
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        queue::bury(&self.writer, letter).await
+        shared::bury(&self.writer, letter).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
-        read::status(&self.reader, id).await
+        shared::status(&self.reader, id).await
     }
     async fn durations(&self, limit: u32) -> Result<Vec<i64>, StoreError> {
         let rows = sqlx::query_scalar(
@@ -115,20 +116,15 @@ impl Store for SqliteStore {
         Ok(rows.bind(limit).fetch_all(&self.reader).await?)
     }
     async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError> {
-        let done = sqlx::query("delete from attempts where last_at < ?").bind(before.as_microsecond());
-        Ok(done.execute(&self.writer).await?.rows_affected())
+        shared::forget_attempts(&self.writer, before).await
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
-        read::overview(&self.reader, now).await
+        shared::overview(&self.reader, now).await
     }
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
-        read::tasks(&self.reader, reason, offset, limit).await
+        shared::tasks(&self.reader, reason, offset, limit).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        read::case(&self.reader, id).await
+        shared::case(&self.reader, id).await
     }
-}
-
-pub(crate) fn timestamp(micros: i64) -> Timestamp {
-    Timestamp::from_microsecond(micros).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,14 +1,15 @@
 //! One batch, one transaction.
 
-use super::instant;
 use crate::StoreError;
+use crate::columns::{Day, Moment, Words};
 use crate::rows::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, Committed, ConflictRow, DecisionRow, OutboxRow,
     TaskRow,
 };
 use domain::Digest;
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
+use std::collections::HashSet;
 use uuid::Uuid;
 
 pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed, StoreError> {
@@ -25,7 +26,9 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     cases(&mut tx, &batch.cases).await?;
     decisions(&mut tx, &batch.decisions).await?;
     tasks(&mut tx, &batch.tasks).await?;
-    outbox(&mut tx, &batch.outbox, batch.at).await?;
+    let new = outbox(&mut tx, &batch.outbox, batch.at).await?;
+    // A message that an earlier delivery wrote leaves as that row has it, never as a second version.
+    batch.outbox.retain(|row| new.contains(&row.message_id));
     audit(&mut tx, &batch.audit).await?;
     aliases(&mut tx, &batch.aliases).await?;
     conflicts(&mut tx, &batch.conflicts).await?;
@@ -52,12 +55,6 @@ fn bytes(digest: &Digest) -> Vec<u8> {
     digest.0.to_vec()
 }
 
-pub(super) fn day(day: Option<Date>) -> Option<time::Date> {
-    let day = day?;
-    let month = time::Month::try_from(u8::try_from(day.month()).ok()?).ok()?;
-    time::Date::from_calendar_date(i32::from(day.year()), month, u8::try_from(day.day()).ok()?).ok()
-}
-
 async fn applications(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<u64, StoreError> {
     if rows.is_empty() {
         return Ok(0);
@@ -75,8 +72,8 @@ async fn applications(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<
     .bind(column(rows, |r| r.form_version.clone()))
     .bind(column(rows, |r| bytes(&r.content)))
     .bind(column(rows, |r| r.raw.clone()))
-    .bind(column(rows, |r| instant(r.observed_at)))
-    .bind(column(rows, |r| instant(r.received_at)));
+    .bind(column(rows, |r| Moment(r.observed_at)))
+    .bind(column(rows, |r| Moment(r.received_at)));
     Ok(done.execute(tx).await?.rows_affected())
 }
 
@@ -93,8 +90,8 @@ async fn claims(tx: &mut PgConnection, rows: &[ClaimRow]) -> Result<u64, StoreEr
     .bind(column(rows, |r| r.ordinal))
     .bind(column(rows, |r| r.name.clone()))
     .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| day(r.from)))
-    .bind(column(rows, |r| day(r.to)));
+    .bind(column(rows, |r| r.from.map(Day)))
+    .bind(column(rows, |r| r.to.map(Day)));
     Ok(done.execute(tx).await?.rows_affected())
 }
 
@@ -113,7 +110,7 @@ async fn cases(tx: &mut PgConnection, rows: &[CaseRow]) -> Result<(), StoreError
     .bind(column(rows, |r| r.state.clone()))
     .bind(column(rows, |r| r.outcome.clone()))
     .bind(column(rows, |r| r.automatic))
-    .bind(column(rows, |r| instant(r.updated_at)))
+    .bind(column(rows, |r| Moment(r.updated_at)))
     .execute(tx)
     .await?;
     Ok(())
@@ -132,7 +129,7 @@ async fn decisions(tx: &mut PgConnection, rows: &[DecisionRow]) -> Result<(), St
     .bind(column(rows, |r| r.decision_no))
     .bind(column(rows, |r| r.notice_id))
     .bind(column(rows, |r| r.rule_set.clone()))
-    .bind(column(rows, |r| instant(r.decided_at)))
+    .bind(column(rows, |r| Moment(r.decided_at)))
     .bind(column(rows, |r| r.decision.clone()))
     .bind(column(rows, |r| r.trace.clone()))
     .bind(column(rows, |r| r.context.clone()))
@@ -154,22 +151,22 @@ async fn tasks(tx: &mut PgConnection, rows: &[TaskRow]) -> Result<(), StoreError
     .bind(column(rows, |r| r.service.clone()))
     .bind(column(rows, |r| r.ars.clone()))
     .bind(column(rows, |r| r.queue.clone()))
-    .bind(column(rows, |r| r.reasons.join(",")))
+    .bind(column(rows, |r| Words(r.reasons.clone())))
     .bind(column(rows, |r| r.proposal.clone()))
-    .bind(column(rows, |r| instant(r.opened_at)))
+    .bind(column(rows, |r| Moment(r.opened_at)))
     .execute(tx)
     .await?;
     Ok(())
 }
 
-async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Result<(), StoreError> {
+async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Result<HashSet<Uuid>, StoreError> {
     if rows.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
-    sqlx::query(
+    let new: Vec<(Uuid,)> = sqlx::query_as(
         "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
          select *, $7 from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[]) \
-         on conflict (message_id) do nothing",
+         on conflict (message_id) do nothing returning message_id",
     )
     .bind(column(rows, |r| r.message_id))
     .bind(column(rows, |r| r.application_id.0))
@@ -177,10 +174,10 @@ async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Res
     .bind(column(rows, |r| r.routing_key.clone()))
     .bind(column(rows, |r| r.traceparent.clone()))
     .bind(column(rows, |r| r.body.clone()))
-    .bind(instant(at))
-    .execute(tx)
+    .bind(Moment(at))
+    .fetch_all(tx)
     .await?;
-    Ok(())
+    Ok(new.into_iter().map(|(id,)| id).collect())
 }
 
 async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreError> {
@@ -192,7 +189,7 @@ async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreErro
          select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])",
     )
     .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| instant(r.at)))
+    .bind(column(rows, |r| Moment(r.at)))
     .bind(column(rows, |r| r.actor.clone()))
     .bind(column(rows, |r| r.action.clone()))
     .bind(column(rows, |r| r.payload.clone()))
@@ -229,7 +226,7 @@ async fn conflicts(tx: &mut PgConnection, rows: &[ConflictRow]) -> Result<(), St
     .bind(column(rows, |r| r.original.0))
     .bind(column(rows, |r| bytes(&r.content)))
     .bind(column(rows, |r| r.raw.clone()))
-    .bind(column(rows, |r| instant(r.observed_at)))
+    .bind(column(rows, |r| Moment(r.observed_at)))
     .execute(tx)
     .await?;
     Ok(())
@@ -241,7 +238,7 @@ pub(super) async fn mark_published(tx: &mut PgConnection, ids: &[Uuid], at: Time
     }
     sqlx::query("update outbox set published_at = $2 where message_id = any($1) and published_at is null")
         .bind(ids)
-        .bind(instant(at))
+        .bind(Moment(at))
         .execute(tx)
         .await?;
     Ok(())
@@ -256,7 +253,7 @@ pub(super) async fn count_attempts(pool: &PgPool, keys: &[Digest], at: Timestamp
          on conflict (key) do update set attempts = attempts.attempts + 1, last_at = excluded.last_at",
     )
     .bind(column(&sorted, bytes))
-    .bind(instant(at))
+    .bind(Moment(at))
     .execute(pool)
     .await?;
     Ok(())

@@ -1,6 +1,7 @@
 //! One batch, one transaction. Statements are prepared once a connection; a row costs microseconds, the sync is shared.
 
 use crate::StoreError;
+use crate::columns::{Day, Moment, Words};
 use crate::rows::{Batch, ClaimRow, Committed, OutboxRow};
 use domain::Digest;
 use jiff::Timestamp;
@@ -9,22 +10,27 @@ use sqlx::sqlite::SqlitePool;
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-pub(super) async fn commit(pool: &SqlitePool, batch: Batch) -> Result<Committed, StoreError> {
+pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Committed, StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     if !first(&mut tx, &batch).await? {
         tx.rollback().await?;
         return Err(StoreError::Raced);
     }
     results(&mut tx, &batch).await?;
-    for row in &batch.outbox {
-        outbox(&mut tx, row, batch.at).await?;
+    let mut new = Vec::with_capacity(batch.outbox.len());
+    for row in std::mem::take(&mut batch.outbox) {
+        // A message that an earlier delivery wrote leaves as that row has it, never as a second version.
+        if outbox(&mut tx, &row, batch.at).await? > 0 {
+            new.push(row);
+        }
     }
+    batch.outbox = new;
     for row in &batch.audit {
         sqlx::query(
             "insert into audit (application_id, at, actor, action, payload, payload_hash) values (?, ?, ?, ?, ?, ?)",
         )
         .bind(row.application_id.0)
-        .bind(row.at.as_microsecond())
+        .bind(Moment(row.at))
         .bind(&row.actor)
         .bind(&row.action)
         .bind(&row.payload)
@@ -53,8 +59,8 @@ async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreEr
         .bind(&row.form_version)
         .bind(row.content.0.as_slice())
         .bind(&row.raw)
-        .bind(row.observed_at.as_microsecond())
-        .bind(row.received_at.as_microsecond())
+        .bind(Moment(row.observed_at))
+        .bind(Moment(row.received_at))
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
@@ -78,8 +84,8 @@ async fn claim(tx: &mut SqliteConnection, row: &ClaimRow) -> Result<u64, StoreEr
     .bind(row.ordinal)
     .bind(&row.name)
     .bind(row.application_id.0)
-    .bind(row.from.map(|d| d.to_string()))
-    .bind(row.to.map(|d| d.to_string()))
+    .bind(row.from.map(Day))
+    .bind(row.to.map(Day))
     .execute(tx)
     .await?;
     Ok(done.rows_affected())
@@ -97,7 +103,7 @@ async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
         .bind(&row.state)
         .bind(&row.outcome)
         .bind(row.automatic)
-        .bind(row.updated_at.as_microsecond())
+        .bind(Moment(row.updated_at))
         .execute(&mut *tx)
         .await?;
     }
@@ -110,7 +116,7 @@ async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
         .bind(row.decision_no)
         .bind(row.notice_id)
         .bind(&row.rule_set)
-        .bind(row.decided_at.as_microsecond())
+        .bind(Moment(row.decided_at))
         .bind(&row.decision)
         .bind(&row.trace)
         .bind(&row.context)
@@ -126,17 +132,17 @@ async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
         .bind(&row.service)
         .bind(&row.ars)
         .bind(&row.queue)
-        .bind(row.reasons.join(","))
+        .bind(Words(row.reasons.clone()))
         .bind(&row.proposal)
-        .bind(row.opened_at.as_microsecond())
+        .bind(Moment(row.opened_at))
         .execute(&mut *tx)
         .await?;
     }
     Ok(())
 }
 
-async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
+async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query(
         "insert into outbox (message_id, application_id, exchange, routing_key, traceparent, body, created_at) \
          values (?, ?, ?, ?, ?, ?, ?) on conflict (message_id) do nothing",
     )
@@ -146,10 +152,10 @@ async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Re
     .bind(&row.routing_key)
     .bind(&row.traceparent)
     .bind(&row.body)
-    .bind(at.as_microsecond())
+    .bind(Moment(at))
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(done.rows_affected())
 }
 
 /// What came a second time.
@@ -170,7 +176,7 @@ async fn seconds(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
         .bind(row.original.0)
         .bind(row.content.0.as_slice())
         .bind(&row.raw)
-        .bind(row.observed_at.as_microsecond())
+        .bind(Moment(row.observed_at))
         .execute(&mut *tx)
         .await?;
     }
@@ -180,7 +186,7 @@ async fn seconds(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreEr
 pub(super) async fn mark_published(tx: &mut SqliteConnection, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
     for id in ids {
         sqlx::query("update outbox set published_at = ? where message_id = ? and published_at is null")
-            .bind(at.as_microsecond())
+            .bind(Moment(at))
             .bind(*id)
             .execute(&mut *tx)
             .await?;
@@ -197,7 +203,7 @@ pub(super) async fn count_attempts(pool: &SqlitePool, keys: &[Digest], at: Times
              on conflict (key) do update set attempts = attempts + 1, last_at = ?2",
         )
         .bind(key.0.as_slice())
-        .bind(at.as_microsecond())
+        .bind(Moment(at))
         .execute(&mut *tx)
         .await?;
     }

@@ -108,7 +108,7 @@ impl CasePage {
             place: names.place(&view.case.ars),
             outcome,
             outcome_word: outcome.map_or_else(|| words::state(&view.case.state), |o| words::outcome(o).to_owned()),
-            head: head(view, decision.as_ref()),
+            head: head(view, decision.as_ref(), names),
             notice: decision.as_ref().and_then(|d| notice(d, texts)),
             result: decision.as_ref().map(|d| result(d, texts)).unwrap_or_default(),
             referral: decision.as_ref().and_then(referral),
@@ -119,7 +119,7 @@ impl CasePage {
     }
 }
 
-fn head(view: &CaseView, decision: Option<&Decision>) -> Vec<Row> {
+fn head(view: &CaseView, decision: Option<&Decision>, names: &Names<'_>) -> Vec<Row> {
     let application = &view.application;
     let mut rows = vec![
         row("Vorgang", application.application_id.to_string()),
@@ -142,7 +142,7 @@ fn head(view: &CaseView, decision: Option<&Decision>) -> Vec<Row> {
         let when =
             if decision.outcome.is_final() { "Entscheidungszeitpunkt" } else { "Ende der maschinellen Prüfung" };
         rows.push(row(when, format::iso(&legal.decided_at)));
-        rows.push(row("Verfahren", words::regime(legal.regime).to_owned()));
+        rows.push(row("Verfahren", names.regime(legal.regime)));
         let norm = legal.permitted_by.clone();
         rows.push(row("Rechtsgrundlage der Automatik", norm.unwrap_or_else(|| "keine".to_owned())));
         rows.extend(legal.remedy.clone().map(|remedy| row("Rechtsbehelf", remedy)));

@@ -15,7 +15,7 @@ pub(super) fn row(label: &str, value: String) -> Row {
 
 #[derive(Default)]
 pub(super) struct Explanation {
-    pub checks: Vec<Reason>,
+    pub checks: Vec<CheckView>,
     pub dates: Vec<Row>,
     pub parameters: Vec<ParameterView>,
     pub tables: Vec<TableView>,
@@ -23,6 +23,12 @@ pub(super) struct Explanation {
     pub facts: Vec<Row>,
     /// The rule error in the engine's words.
     pub error: Option<String>,
+}
+
+pub(super) struct CheckView {
+    pub reason: Reason,
+    /// Not fulfilled, and nothing follows.
+    pub hint: bool,
 }
 
 /// A parameter with where its value comes from.
@@ -51,8 +57,11 @@ impl Explanation {
         let dates = decision.map(|d| &d.reference_dates).into_iter().flatten();
         let function = |f: domain::FunctionUsed| Row { label: f.name, value: f.level.title().to_owned() };
         let fact = |f: domain::Fact| Row { label: f.pointer, value: format::value(&f.value) };
+        let checks = if trace.checks.is_empty() { reasons } else { trace.checks };
+        let check =
+            |reason: Reason| CheckView { hint: !reason.fulfilled && trace.hints.contains(&reason.check), reason };
         Self {
-            checks: if trace.checks.is_empty() { reasons } else { trace.checks },
+            checks: checks.into_iter().map(check).collect(),
             dates: dates
                 .map(|(name, day)| row(&format::label(name), format::day(day).unwrap_or_else(|| day.clone())))
                 .collect(),

@@ -25,7 +25,8 @@ fn id() -> ApplicationId {
 pub(super) fn with_names<T>(use_names: impl FnOnce(&Names<'_>) -> T) -> T {
     let service = |key: &str| (key == SERVICE).then(|| "Bewohnerparkausweis".to_owned());
     let place = |ars: &str| (ars == ARS).then(|| "Stadt Musterstadt".to_owned());
-    use_names(&Names { service: &service, place: &place })
+    let regime = |_| Some("§ 35a VwVfG".to_owned());
+    use_names(&Names { service: &service, place: &place, regime: &regime })
 }
 
 pub(super) fn texts() -> BTreeMap<String, String> {
@@ -83,6 +84,7 @@ pub(crate) fn granted() -> Decision {
     decision.reference_dates = BTreeMap::from([("antrag".into(), "2025-01-15".into())]);
     decision.rule_set = Some(format!("sha256:{}", Digest::of(b"rules").hex()));
     decision.trace = Some(Trace {
+        hints: Vec::new(),
         checks: vec![check(true)],
         facts: vec![Fact { pointer: "/parken/monate".into(), value: json!(12) }],
         tables: vec![TableUsed {

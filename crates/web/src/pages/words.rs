@@ -1,6 +1,6 @@
 //! The contract's words as pages say them.
 
-use domain::{Outcome, ReferralReason, Regime};
+use domain::{Outcome, ReferralReason};
 
 /// The outcome as the end of "wurde …".
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
@@ -38,14 +38,6 @@ pub(super) fn state(word: &str) -> String {
 
 pub(super) fn reason(word: &str) -> String {
     ReferralReason::from_word(word).map_or_else(|| word.to_owned(), |reason| reason.german().to_owned())
-}
-
-pub(super) fn regime(regime: Regime) -> &'static str {
-    match regime {
-        Regime::Vwvfg35a => "Verwaltungsverfahren (§ 35a VwVfG)",
-        Regime::Sgbx31a => "Sozialverwaltungsverfahren (§ 31a SGB X)",
-        Regime::Ao155 => "Besteuerungsverfahren (§ 155 Abs. 4 AO)",
-    }
 }
 
 pub(super) fn action(word: &str) -> String {
