@@ -6,7 +6,7 @@ use rules::{RuleBook, SourceTree};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use workflow::{Office, Settings, WorkflowBook};
+use workflow::{Office, Risk, Settings, WorkflowBook};
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -50,12 +50,8 @@ pub fn rule_book(tree: &SourceTree) -> RuleBook {
 /// An office as `decide` has it: no sample, receipts long ago are nothing special.
 pub fn office() -> Office {
     let workflows = WorkflowBook::load(&files("workflows")).unwrap();
-    let settings = Settings {
-        senders: Vec::<Arc<Sender>>::new(),
-        backdating_days: i64::from(i32::MAX),
-        sample_ppm: 0,
-        stops: Vec::new(),
-    };
+    let settings =
+        Settings { senders: Vec::<Arc<Sender>>::new(), backdating_days: i64::from(i32::MAX), risk: Risk::default() };
     Office::new(workflows, rule_book(&overlay(&["rules"])), settings, &Secret::new(b"legal cases"))
 }
 

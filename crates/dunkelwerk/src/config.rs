@@ -1,11 +1,11 @@
 //! Settings: one TOML file and a few environment variables, read once. Unknown keys are refused.
 
 use crate::failure::Failure;
-use domain::{Decimal, Secret, Sender};
+use domain::{Secret, Sender};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use workflow::Stop;
+use workflow::Risk;
 
 /// The settings file with its defaults.
 #[derive(Debug, Default, Deserialize)]
@@ -17,8 +17,7 @@ struct File {
     workflows: Option<PathBuf>,
     sender: Vec<Sender>,
     limits: Limits,
-    risk: Risk,
-    stop: Vec<Stop>,
+    risk_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -34,14 +33,6 @@ impl Default for Limits {
     }
 }
 
-/// Risk settings: a right of their own, never visible outside (§ 88 Abs. 5 S. 4 AO).
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Risk {
-    /// Share of applications that a person checks, such as "0.02".
-    sample_rate: Option<Decimal>,
-}
-
 /// All settings of one process.
 #[derive(Debug)]
 pub struct Config {
@@ -53,8 +44,7 @@ pub struct Config {
     pub workflows: Option<PathBuf>,
     pub senders: Vec<Sender>,
     pub backdating_days: i64,
-    pub sample_ppm: u64,
-    pub stops: Vec<Stop>,
+    pub risk: Risk,
     secret_file: Option<PathBuf>,
 }
 
@@ -77,9 +67,8 @@ impl Config {
             }
             None => file.listen,
         };
-        let rate = file.risk.sample_rate.unwrap_or_default();
-        let sample_ppm = workflow::Settings::ppm(rate)
-            .ok_or_else(|| Failure::Usage("risk.sample_rate must lie between \"0\" and \"1\"".into()))?;
+        let risk_file = environment("DUNKELWERK_RISK").map(PathBuf::from).or(file.risk_file);
+        let risk = risk_file.as_deref().map(risk).transpose()?.unwrap_or_default();
         Ok(Self {
             listen,
             database_url: environment("DATABASE_URL"),
@@ -90,8 +79,7 @@ impl Config {
             workflows: file.workflows,
             senders: file.sender,
             backdating_days: file.limits.backdating_days,
-            sample_ppm,
-            stops: file.stop,
+            risk,
             secret_file: file.secret_file,
         })
     }
@@ -124,6 +112,21 @@ impl Config {
             may_claim: words(&["received_at", "channel", "trust_level"]),
         })
     }
+}
+
+/// The risk settings: who may read them is a right of its own, so the file must not be open to everyone on the machine.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the risk settings")]
+fn risk(path: &Path) -> Result<Risk, Failure> {
+    use std::os::unix::fs::PermissionsExt;
+    const OTHERS: u32 = 0o007;
+    let unreadable = |e: std::io::Error| Failure::Unreachable(format!("risk file {}: {e}", path.display()));
+    let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
+    if mode & OTHERS != 0 {
+        let path = path.display();
+        return Err(Failure::Usage(format!("risk file {path} is open to everyone; run: chmod o-rwx {path}")));
+    }
+    let text = std::fs::read_to_string(path).map_err(unreadable)?;
+    toml::from_str(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
 }
 
 /// Readable by its owner only, and there as a whole or not at all: two processes may start at once.

@@ -17,7 +17,7 @@ pub fn decide(mut config: Config, arguments: &Decide) -> Result<(), Failure> {
     let at = instant(arguments.at.as_deref())?;
     let text = read(&arguments.file)?;
     // Nothing is drawn here, no key is known, and a receipt long ago is what one wants to look at.
-    config.sample_ppm = 0;
+    config.risk.sample.clear();
     config.backdating_days = i64::from(i32::MAX);
     let office = load::office(&config, &arguments.sources, Vec::new(), &Secret::new(b"decide"))?;
     let sender = Arc::new(trusted(&text)?);

@@ -18,12 +18,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use workflow::Office;
+use workflow::{Draw, Office, Place};
 
 /// Requests under way at once.
 const WINDOW: usize = 128;
-/// Share of applications that a person checks, in parts per million: two per cent.
-const SAMPLE_PPM: u64 = 20_000;
+/// Share of applications that a person checks.
+const SAMPLE: &str = "0.02";
 
 /// Runs the command.
 pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
@@ -36,8 +36,9 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let telemetry = Telemetry::start(&config, true)?;
     let (folder, temporary) = data_folder(arguments.data_dir.as_deref())?;
     let started_at = first_start(&folder)?;
-    if config.sample_ppm == 0 {
-        config.sample_ppm = SAMPLE_PPM;
+    if config.risk.sample.is_empty() {
+        let share = SAMPLE.parse().map_err(|_| Failure::Usage(format!("{SAMPLE} is no share")))?;
+        config.risk.sample.push(Draw { place: Place::default(), share });
     }
     let secret = config.secret(&folder.join("secret.key"))?;
     let senders = vec![Config::built_in_sender()?];

@@ -4,7 +4,7 @@ use crate::cli::Sources;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::{output, rules_check};
-use domain::{Secret, Sender};
+use domain::{Secret, Sender, ServiceName};
 use rules::{RuleBook, SourceTree};
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
@@ -80,34 +80,12 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         errors.iter().for_each(|e| output::error(&e.to_string()));
         Failure::Findings
     })?;
-    check_stops(config, &workflows)?;
+    let known = |name: &str| ServiceName::new(name).is_ok_and(|name| workflows.get(&name).is_some());
+    config.risk.check(&known).map_err(|text| Failure::Usage(format!("risk settings: {text}")))?;
     let settings = Settings {
         senders: senders.into_iter().map(Arc::new).collect(),
         backdating_days: config.backdating_days,
-        sample_ppm: config.sample_ppm,
-        stops: config.stops.clone(),
+        risk: config.risk.clone(),
     };
     Ok(Office::new(workflows, book, settings, secret))
-}
-
-/// A stop switch that names nothing would stop nothing, silently.
-fn check_stops(config: &Config, workflows: &WorkflowBook) -> Result<(), Failure> {
-    for stop in &config.stops {
-        let known = |name: &String| domain::ServiceName::new(name.clone()).is_ok_and(|n| workflows.get(&n).is_some());
-        let wrong = [
-            stop.service.as_ref().filter(|s| !known(s)).map(|s| format!("service \"{s}\" does not exist")),
-            stop.land
-                .as_ref()
-                .filter(|l| domain::Land::from_short(l).is_none())
-                .map(|l| format!("land \"{l}\": write nw, by, …")),
-            stop.ars
-                .as_ref()
-                .filter(|a| domain::Ars::new((*a).clone()).is_err())
-                .map(|a| format!("ars \"{a}\" is no 12-digit ARS")),
-        ];
-        if let Some(wrong) = wrong.into_iter().flatten().next() {
-            return Err(Failure::Usage(format!("[[stop]] {wrong}; it would stop nothing")));
-        }
-    }
-    Ok(())
 }

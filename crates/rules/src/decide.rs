@@ -77,7 +77,8 @@ impl RuleSet {
             Err(error) => (BTreeMap::new(), Some(error)),
         };
         let proposal = error.is_none().then(|| self.proposal(&record));
-        let mut verdict = gate::ask(self, context, proposal, &record);
+        let case = gate::Case { data: &facts.data, context, record: &record, proposal, result: &result };
+        let mut verdict = gate::ask(self, &case);
         match (&error, record.missing.take()) {
             (Some(_), Some((why, text))) => verdict.close(self, why, text),
             (Some(error), None) => verdict.close(self, ReferralReason::RuleError, error.clone()),

@@ -3,7 +3,7 @@
 use crate::document::Root;
 use crate::layers::RuleSet;
 use crate::table::{Cell, Row};
-use domain::{Channel, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
+use domain::{Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +35,20 @@ pub struct Context {
     pub risk: bool,
     /// A stop switch covers this application.
     pub stopped: bool,
+    /// Stop switches that depend on a computed amount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stopped_over: Vec<StopOver>,
+    /// The applicant wants a person to decide (Art. 22 Abs. 3 GDPR).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub person_requested: bool,
+}
+
+/// A stop switch for amounts: results above it go to people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopOver {
+    /// Name of the result, such as `gebuehr`.
+    pub result: String,
+    pub above: Decimal,
 }
 
 /// An earlier application that used a once-only key.
@@ -114,7 +128,7 @@ impl Evaluation {
     pub fn parameter(&self, name: &str) -> Result<Option<crate::value::Value>, String> {
         let base = &self.rules.base;
         let declared = base.parameter(name).ok_or_else(|| format!("parameter.{name} ist im Rahmen nicht erklärt"))?;
-        let date_name = declared.stichtag.as_ref().map_or("antrag", |s| s.get_ref().as_str());
+        let date_name = base.reference_date(declared);
         let day = *self.dates.get(date_name).ok_or_else(|| format!("der Stichtag „{date_name}“ fehlt"))?;
         let Some(version) = self.rules.value(name, day) else {
             if declared.pflicht {

@@ -4,10 +4,12 @@
 //! decision date. All gates are asked, so that a referral names every one that closed (guarantee 11).
 
 use crate::evaluation::{Context, Record};
-use crate::grammar::{ApplicationNorm, Effect, Scope, Status};
+use crate::grammar::{ApplicationNorm, Check, Effect, Scope, Status};
 use crate::layers::RuleSet;
-use domain::{Gate, Outcome, ReferralReason as Why, berlin_date};
+use domain::{Gate, Outcome, ReferralReason as Why, berlin_date, json};
 use jiff::civil::Date;
+use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// What the gate says to a proposed outcome.
 pub(crate) struct Verdict {
@@ -17,19 +19,32 @@ pub(crate) struct Verdict {
     pub permitted_by: Option<String>,
 }
 
-pub(crate) fn ask(rules: &RuleSet, context: &Context, proposal: Option<Outcome>, record: &Record) -> Verdict {
+/// What the gate looks at.
+pub(crate) struct Case<'a> {
+    pub data: &'a Value,
+    pub context: &'a Context,
+    pub record: &'a Record,
+    /// What the checks came to, where the script ran to its end.
+    pub proposal: Option<Outcome>,
+    pub result: &'a BTreeMap<String, Value>,
+}
+
+/// Asks every gate. The order is that of the contract's list only in [`Verdict::reasons`].
+pub(crate) fn ask(rules: &RuleSet, case: &Case<'_>) -> Verdict {
     let mut verdict = Verdict { gates: Vec::new(), checks: Vec::new(), permitted_by: None };
-    let today = berlin_date(context.decided_at);
-    permission(rules, proposal, today, &mut verdict);
+    let context = case.context;
+    let automation = rules.base.frame.automatik.get_ref();
+    permission(rules, case.proposal, berlin_date(context.decided_at), &mut verdict);
     for (closed, why) in [
-        (!rules.base.frame.automatik.get_ref().gebunden, Why::Discretion),
+        (!automation.gebunden, Why::Discretion),
         (context.free_text, Why::FreeText),
         (context.unexpected_attachments, Why::Attachment),
-        (context.trust_level < rules.base.frame.automatik.get_ref().vertrauensniveau.0, Why::TrustLevel),
+        (context.trust_level < automation.vertrauensniveau.0, Why::TrustLevel),
+        (context.person_requested, Why::PersonRequested),
         (context.backdated, Why::Backdated),
         (context.sample, Why::Sample),
         (context.risk, Why::Risk),
-        (context.stopped, Why::StopSwitch),
+        (context.stopped || stopped_by_amount(case), Why::StopSwitch),
     ] {
         if closed {
             verdict.close(rules, why, why.german().to_owned());
@@ -38,15 +53,41 @@ pub(crate) fn ask(rules: &RuleSet, context: &Context, proposal: Option<Outcome>,
     for kind in rules.required_evidence().iter().filter(|kind| !context.evidence.contains_key(*kind)) {
         verdict.close(rules, Why::EvidenceMissing, format!("Der Nachweis „{kind}“ fehlt."));
     }
-    checks(rules, record, &mut verdict);
+    for special in automation.besondere_daten.iter().filter(|special| special.norm.is_none()) {
+        if case.data.pointer(&special.feld).is_some_and(filled) {
+            let text = format!("Das Feld {} enthält besondere Kategorien personenbezogener Daten.", special.feld);
+            verdict.close(rules, Why::SpecialCategoryData, text);
+        }
+    }
+    checks(rules, case, &mut verdict);
     verdict
+}
+
+/// Whether a field says anything.
+fn filled(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(fields) => fields.values().any(filled),
+        Value::Bool(true) | Value::Number(_) => true,
+    }
+}
+
+/// An amount that is not there or cannot be read stops too: what should be looked at must not slip through.
+fn stopped_by_amount(case: &Case<'_>) -> bool {
+    let amount = |name: &str| case.result.get(name).and_then(Value::as_str).and_then(json::decimal);
+    let granted = matches!(case.proposal, Some(Outcome::Granted | Outcome::PartlyGranted));
+    granted && case.context.stopped_over.iter().any(|stop| amount(&stop.result).is_none_or(|value| value > stop.above))
 }
 
 /// The regime's own condition, and that the norm covers *this* outcome.
 fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: &mut Verdict) {
     let frame = &rules.base.frame;
     let automation = frame.automatik.get_ref();
-    let in_force = |p: &&crate::grammar::Permission| p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0);
+    let in_force = |p: &&crate::grammar::Permission| {
+        p.status == Status::Geltend && p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0)
+    };
     let permissions: Vec<_> = automation.erlaubt_durch.iter().filter(in_force).collect();
     if frame.status == Status::Entwurf {
         return verdict.close(rules, Why::NoPermittingNorm, "Entwurf: noch kein geltendes Recht.".into());
@@ -88,18 +129,28 @@ fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: 
     }
 }
 
-/// Checks that ask for a person, and reasons for an official that the script must have looked at.
-fn checks(rules: &RuleSet, record: &Record, verdict: &mut Verdict) {
+/// Checks that ask for a person, steps of discretion, hearings, and reasons for an official that the script must have
+/// looked at.
+fn checks(rules: &RuleSet, case: &Case<'_>, verdict: &mut Verdict) {
     let frame = &rules.base.frame;
-    for declared in frame.pruefung.iter().map(|c| c.get_ref()).filter(|c| c.wirkung == Effect::Vorlage) {
-        let id = declared.id.get_ref();
-        for failed in record.checks.iter().filter(|c| c.id == *id && !c.fulfilled) {
-            let word = declared.grund.as_ref().map_or("rule", |g| g.get_ref().as_str());
-            // INVARIANT: the loader accepted only words of the closed list.
-            let why = Why::from_word(word).unwrap_or(Why::Rule);
-            verdict.gates.push(Gate { reason: why, norm: declared.norm.get_ref().clone(), text: failed.text.clone() });
-            if !verdict.checks.contains(id) {
-                verdict.checks.push(id.clone());
+    let record = case.record;
+    let burdens = matches!(case.proposal, Some(Outcome::Refused | Outcome::PartlyGranted));
+    for declared in frame.pruefung.iter().map(|c| c.get_ref()) {
+        for recorded in record.checks.iter().filter(|c| c.id == *declared.id.get_ref()) {
+            if declared.ermessen {
+                verdict.close_by(declared, Why::Discretion, &recorded.text);
+            }
+            if recorded.fulfilled {
+                continue;
+            }
+            if declared.wirkung == Effect::Vorlage {
+                let word = declared.grund.as_ref().map_or("rule", |g| g.get_ref().as_str());
+                // INVARIANT: the loader accepted only words of the closed list.
+                verdict.close_by(declared, Why::from_word(word).unwrap_or(Why::Rule), &recorded.text);
+            }
+            if declared.abweichung && burdens {
+                let text = format!("Anhörung vor der Entscheidung: {}", recorded.text);
+                verdict.close(rules, Why::HearingNeeded, text);
             }
         }
     }
@@ -120,6 +171,13 @@ impl Verdict {
     pub fn close(&mut self, rules: &RuleSet, reason: Why, text: String) {
         let norm = rules.base.procedure.norms.get(reason.as_str()).cloned().unwrap_or_default();
         self.gates.push(Gate { reason, norm, text });
+    }
+    /// Closed by a check, under the check's own norm.
+    fn close_by(&mut self, check: &Check, reason: Why, text: &str) {
+        self.gates.push(Gate { reason, norm: check.norm.get_ref().clone(), text: text.to_owned() });
+        if !self.checks.contains(check.id.get_ref()) {
+            self.checks.push(check.id.get_ref().clone());
+        }
     }
     /// The reasons without repetition, in the order of the contract's list.
     pub fn reasons(&self) -> Vec<Why> {

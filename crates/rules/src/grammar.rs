@@ -4,7 +4,9 @@
 
 mod layers;
 
-pub(crate) use layers::{Delegation, Deviation, FunctionOverride, LandAutomation, MunicipalValues, Municipality};
+pub(crate) use layers::{
+    DateChoice, Delegation, Deviation, FunctionOverride, LandAutomation, MunicipalValues, Municipality,
+};
 
 use domain::Regime;
 use jiff::civil::Date;
@@ -77,7 +79,13 @@ pub(crate) struct Frame {
     pub dienst: Spanned<String>,
     #[serde(rename = "titel")]
     pub _titel: String,
-    pub modus: Mode,
+    pub modus: Spanned<Mode>,
+    /// In a federal frame: the norm by which a Land's statute may take its place.
+    #[serde(default)]
+    pub ersetzbar_durch_land: Option<Spanned<String>>,
+    /// In a Land's frame: the norm by which it takes the place of federal law.
+    #[serde(default)]
+    pub ersetzt_bundesrecht: Option<Spanned<String>>,
     #[serde(default)]
     pub status: Status,
     pub automatik: Spanned<Automation>,
@@ -107,6 +115,8 @@ pub(crate) struct Automation {
     #[serde(default)]
     pub nachweise: Vec<String>,
     #[serde(default)]
+    pub besondere_daten: Vec<SpecialData>,
+    #[serde(default)]
     pub rechtsbehelf: Option<String>,
     #[serde(default, rename = "rechtsbehelf_norm")]
     pub _rechtsbehelf_norm: Option<String>,
@@ -120,6 +130,15 @@ fn normal() -> TrustWord {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct TrustWord(pub domain::TrustLevel);
+
+/// A form field with special categories of personal data, and the norm that lets a machine decide with it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SpecialData {
+    pub feld: String,
+    #[serde(default)]
+    pub norm: Option<String>,
+}
 
 /// Who must name the norm by which a code of another level applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -135,6 +154,8 @@ pub(crate) struct Permission {
     pub ab: Day,
     #[serde(default)]
     pub bis: Option<Day>,
+    #[serde(default)]
+    pub status: Status,
     pub umfang: Vec<Scope>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
@@ -168,6 +189,12 @@ pub(crate) struct Parameter {
     pub stichtag: Option<Spanned<String>>,
     #[serde(default = "yes")]
     pub pflicht: bool,
+    /// Which way favours the applicant; needed by openings that allow nothing else.
+    #[serde(default)]
+    pub guenstiger: Option<Direction>,
+    /// In `bund_anspruch_land_verfahren`: what belongs to the federal claim stays closed.
+    #[serde(default)]
+    pub gehoert_zu: Option<Part>,
     #[serde(default)]
     pub werte: Vec<String>,
     #[serde(default)]
@@ -182,6 +209,20 @@ pub(crate) struct Parameter {
 
 fn yes() -> bool {
     true
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Direction {
+    Niedriger,
+    Hoeher,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Part {
+    Anspruch,
+    Verfahren,
 }
 
 /// How a table column is matched.
@@ -217,6 +258,14 @@ pub(crate) struct Opening {
     pub erlaubt: Vec<String>,
     #[serde(default)]
     pub je: Option<Per>,
+    /// The level may only go beyond the value below it in the applicant's favour.
+    #[serde(default)]
+    pub nur_guenstiger: bool,
+    /// Reference dates that the level may choose instead of the parameter's own.
+    #[serde(default)]
+    pub stichtage: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub status: Status,
     #[serde(default)]
     pub darf_delegieren_an: Option<OpenTo>,
     #[serde(default)]
@@ -307,6 +356,12 @@ pub(crate) struct Check {
     pub grund: Option<Spanned<String>>,
     pub erfuellt: String,
     pub nicht_erfuellt: String,
+    /// A step of discretion or of a margin of appraisal: a person takes it, however it comes out.
+    #[serde(default)]
+    pub ermessen: bool,
+    /// Where it is not fulfilled, the decision departs from the applicant's declaration: a burdening one needs a hearing.
+    #[serde(default)]
+    pub abweichung: bool,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
 }

@@ -3,13 +3,14 @@
 //! A value set by the Kommune goes before the Land's, the Land's before the Bund's or the model ordinance's. Whether a
 //! level may set it at all was settled by `contract` at load, so that nothing here can let "the last layer" win.
 
-use crate::grammar::{Frame, LandAutomation, Parameter};
+use crate::grammar::{Delegation, Frame, LandAutomation, Parameter};
 use crate::program::Program;
 use crate::value::Value;
 use domain::{Ars, Digest, Land, LayerNorm, Level};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use toml::Spanned;
 
 /// One dated value with where it comes from and which norms let its level set it.
 #[derive(Debug, Clone)]
@@ -43,6 +44,10 @@ pub(crate) struct Base {
     pub frame: Arc<Frame>,
     pub procedure: Arc<Procedure>,
     pub land_automation: Option<LandAutomation>,
+    /// What the Land passed on to its Kommunen.
+    pub delegations: Vec<Spanned<Delegation>>,
+    /// Reference dates that the Land chose, by parameter.
+    pub reference: BTreeMap<String, String>,
     pub own: Arc<Versions>,
     pub of_land: Versions,
     /// Scripts merged over the levels, by the first day they hold.
@@ -56,6 +61,11 @@ impl Base {
     }
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.frame.parameter.iter().map(|p| p.get_ref()).find(|p| p.name.get_ref() == name)
+    }
+    /// The reference date that picks a parameter's version: the Land's choice, else the frame's, else `antrag`.
+    pub fn reference_date<'s>(&'s self, declared: &'s Parameter) -> &'s str {
+        let chosen = self.reference.get(declared.name.get_ref()).map(String::as_str);
+        chosen.or(declared.stichtag.as_ref().map(|s| s.get_ref().as_str())).unwrap_or("antrag")
     }
 }
 

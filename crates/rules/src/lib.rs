@@ -25,7 +25,7 @@ mod tests;
 
 pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors};
-pub use evaluation::{Context, EarlierClaim};
+pub use evaluation::{Context, EarlierClaim, StopOver};
 pub use grammar::Mode;
 pub use layers::{Competence, RuleSet};
 pub use load::{RuleBook, SourceTree};

@@ -3,12 +3,13 @@
 mod files;
 mod frame;
 mod land;
+mod mode;
 mod place;
 mod values;
 
 use crate::contract::{self, Setter};
 use crate::diagnostic::{Diagnostic, File, has_errors};
-use crate::grammar::{Deviation, Effect, Frame, Mode, MunicipalValues, Municipality, Parameter, Setting, Type};
+use crate::grammar::{Deviation, Effect, Frame, MunicipalValues, Municipality, Parameter, Setting, Type};
 use crate::layers::{Base, Competence, Procedure, RuleSet, Version, Versions};
 use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
@@ -92,6 +93,8 @@ struct Loader<'a> {
 /// A service's own level, parsed and compiled.
 struct Service<'a> {
     name: ServiceName,
+    /// Set where a Land's statute takes the place of the federal one.
+    land: Option<Land>,
     folder: String,
     frame: Arc<Frame>,
     procedure: Arc<Procedure>,
@@ -112,8 +115,10 @@ impl<'a> Loader<'a> {
                 services.push(service);
             }
         }
-        for service in &services {
+        self.replacements(&mut services, &procedures);
+        for service in services.iter().filter(|service| service.land.is_none()) {
             for land in std::iter::once(None).chain(Land::ALL.iter().copied().map(Some)) {
+                let service = service_in(&services, service.name.as_str(), land).unwrap_or(service);
                 let base = self.base(service, land, &bases);
                 bases.insert((service.name.clone(), land), base);
             }
@@ -124,6 +129,16 @@ impl<'a> Loader<'a> {
         }
         book.procedures = procedures;
         book
+    }
+
+    /// Frames of Länder whose statute takes the place of the federal one.
+    fn replacements(&mut self, services: &mut Vec<Service<'a>>, procedures: &BTreeMap<String, Procedure>) {
+        for path in self.paths(|parts| matches!(parts, ["land", _, _, "rahmen.toml"])) {
+            let Some(own) = self.service(&path, procedures) else { continue };
+            let federal = service_in(services, own.name.as_str(), None);
+            self.findings.extend(mode::replacement(&self.file(&path), &own.frame, federal.map(|s| &*s.frame)));
+            services.push(own);
+        }
     }
 
     fn paths(&self, wanted: impl Fn(&[&str]) -> bool) -> Vec<String> {
@@ -151,6 +166,13 @@ impl<'a> Loader<'a> {
             })
             .ok()
     }
+}
+
+/// The law of a service in a Land: its own statute where it has one, else the common one.
+fn service_in<'s, 'a>(services: &'s [Service<'a>], name: &str, land: Option<Land>) -> Option<&'s Service<'a>> {
+    let mut named = services.iter().filter(|service| service.name.as_str() == name);
+    let common = named.clone().find(|service| service.land.is_none());
+    named.find(|service| service.land.is_some() && service.land == land).or(common)
 }
 
 /// The parts of toml's messages that authors meet most, in German.

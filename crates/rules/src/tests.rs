@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+mod gate;
+mod twin;
+
 const FRAME: &str = r#"
 dienst = "probe"
 titel = "Probe"
@@ -91,20 +94,11 @@ fn findings(more: &[(&str, &str)]) -> Vec<Diagnostic> {
 }
 
 fn decide(more: &[(&str, &str)], data: Value) -> Decision {
-    let (book, found) = RuleBook::load(&tree(more));
-    let book = book.unwrap_or_else(|| panic!("{found:#?}"));
-    let at: Timestamp = "2026-11-01T11:00:00Z".parse().unwrap();
-    let facts = Facts {
-        application_id: ApplicationId(uuid::Uuid::from_u128(1)),
-        id: ClientId::new("1").unwrap(),
-        service: ServiceName::new("probe").unwrap(),
-        ars: Ars::new("053150000000").unwrap(),
-        form_version: "1".into(),
-        form_digest: Digest::of(b"form"),
-        data: Arc::new(data),
-        decision_no: 1,
-    };
-    let context = Context {
+    decide_with(more, data, |_| ())
+}
+
+fn context(at: Timestamp) -> Context {
+    Context {
         decided_at: at,
         received_at: at,
         channel: Channel::Online,
@@ -117,7 +111,26 @@ fn decide(more: &[(&str, &str)], data: Value) -> Decision {
         sample: false,
         risk: false,
         stopped: false,
+        stopped_over: Vec::new(),
+        person_requested: false,
+    }
+}
+
+fn decide_with(more: &[(&str, &str)], data: Value, change: impl Fn(&mut Context)) -> Decision {
+    let (book, found) = RuleBook::load(&tree(more));
+    let book = book.unwrap_or_else(|| panic!("{found:#?}"));
+    let facts = Facts {
+        application_id: ApplicationId(uuid::Uuid::from_u128(1)),
+        id: ClientId::new("1").unwrap(),
+        service: ServiceName::new("probe").unwrap(),
+        ars: Ars::new("053150000000").unwrap(),
+        form_version: "1".into(),
+        form_digest: Digest::of(b"form"),
+        data: Arc::new(data),
+        decision_no: 1,
     };
+    let mut context = context("2026-11-01T11:00:00Z".parse().unwrap());
+    change(&mut context);
     book.decide(&facts, &context)
 }
 

@@ -24,6 +24,8 @@ pub struct Definition {
     pub leika: Option<String>,
     /// JSON pointers of free-text fields; text there brings a person.
     pub free_text: Vec<String>,
+    /// JSON pointer of the field in which the applicant asks for a person (Art. 22 Abs. 3 GDPR).
+    pub person: Option<String>,
     /// Names of attachments that the procedure expects.
     pub attachments: Vec<String>,
     pub once: Vec<OnceRule>,
@@ -82,6 +84,8 @@ struct File {
     leika: Option<String>,
     formular: Vec<FormEntry>,
     freitext: FreeText,
+    #[serde(default)]
+    mensch_verlangt: Option<String>,
     #[serde(default)]
     anlagen: Attachments,
     #[serde(default)]
@@ -162,8 +166,9 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         };
         match Form::compile(&entry.version, schema) {
             Ok(form) => {
-                let missing = file.freitext.felder.iter().filter(|pointer| !form.has_field(pointer));
-                errors.extend(missing.map(|pointer| error(&form_path, format!("das Freitextfeld {pointer} fehlt"))));
+                let named = file.freitext.felder.iter().chain(&file.mensch_verlangt);
+                let missing = named.filter(|pointer| !form.has_field(pointer));
+                errors.extend(missing.map(|pointer| error(&form_path, format!("das Feld {pointer} fehlt"))));
                 forms.push((entry.ab, Arc::new(form)));
             }
             Err(message) => errors.push(error(&form_path, message)),
@@ -193,6 +198,7 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         title: file.titel,
         leika: file.leika,
         free_text: file.freitext.felder,
+        person: file.mensch_verlangt,
         attachments: file.anlagen.erwartet,
         once: file.einmal,
         texts,

@@ -10,6 +10,7 @@ mod effects;
 mod messages;
 mod office;
 mod once;
+mod risk;
 mod step;
 mod validate;
 
@@ -18,7 +19,8 @@ pub use definition::{Definition, WorkflowBook, WorkflowError};
 pub use rules::EarlierClaim;
 
 pub use effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
-pub use office::{Office, Settings, Stop};
+pub use office::{Office, Settings};
 pub use once::OnceKey;
+pub use risk::{Condition, Draw, Flag, Place, Risk, Stop};
 pub use step::{CaseState, Event, Surroundings};
 pub use validate::{Form, Validated};

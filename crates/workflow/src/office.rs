@@ -3,33 +3,12 @@
 use crate::decode::{self, Rejection, Submission};
 use crate::definition::WorkflowBook;
 use crate::once;
+use crate::risk::Risk;
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, Ars, Decimal, FormError, Land, Secret, Sender, ServiceName, berlin_date};
+use domain::{ApplicationId, FormError, Secret, Sender, ServiceName, berlin_date};
 use jiff::Timestamp;
 use rules::RuleBook;
 use std::sync::Arc;
-
-/// A stop switch: everything that matches goes to people from now on. All given conditions must match.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stop {
-    #[serde(default)]
-    pub service: Option<String>,
-    /// Short name such as `nw`.
-    #[serde(default)]
-    pub land: Option<String>,
-    #[serde(default)]
-    pub ars: Option<String>,
-    pub reason: String,
-}
-
-impl Stop {
-    fn covers(&self, service: &ServiceName, ars: &Ars) -> bool {
-        self.service.as_ref().is_none_or(|s| s == service.as_str())
-            && self.land.as_ref().is_none_or(|l| Land::from_short(l) == Some(ars.land()))
-            && self.ars.as_ref().is_none_or(|a| a == ars.as_str())
-    }
-}
 
 /// Switches outside the law files.
 #[derive(Debug, Clone)]
@@ -37,17 +16,7 @@ pub struct Settings {
     pub senders: Vec<Arc<Sender>>,
     /// Days that a claimed receipt may lie before the observed one.
     pub backdating_days: i64,
-    /// Share of applications that a person checks (§ 88 Abs. 5 S. 3 Nr. 1 AO as the pattern), in parts per million.
-    pub sample_ppm: u64,
-    pub stops: Vec<Stop>,
-}
-
-impl Settings {
-    /// Reads a share such as `0.02`; nothing where it is no share.
-    pub fn ppm(share: Decimal) -> Option<u64> {
-        let ppm = share.checked_mul(Decimal::from(1_000_000))?;
-        u64::try_from(ppm.trunc()).ok().filter(|ppm| *ppm <= 1_000_000)
-    }
+    pub risk: Risk,
 }
 
 /// Everything that decides, and nothing that acts.
@@ -155,15 +124,10 @@ impl Office {
         definition.map(|d| once::keys(d, &self.once_secret, &envelope.ars, &valid.data)).unwrap_or_default()
     }
 
-    pub(crate) fn stopped(&self, service: &ServiceName, ars: &Ars) -> bool {
-        self.settings.stops.iter().any(|stop| stop.covers(service, ars))
-    }
-
-    /// Whether the keyed draw takes this application. The sender cannot choose the id that is drawn by.
-    pub(crate) fn sampled(&self, id: ApplicationId) -> bool {
-        let drawn = self.sample_secret.mac([id.0.as_bytes().as_slice()]);
-        let head = drawn.0.first_chunk::<8>().map_or(u64::MAX, |bytes| u64::from_be_bytes(*bytes));
-        head % 1_000_000 < self.settings.sample_ppm
+    pub(crate) fn sampled(&self, submission: &Submission) -> bool {
+        let envelope = &submission.envelope;
+        let id = submission.application_id;
+        self.settings.risk.sampled(&self.sample_secret, id, &envelope.service, &envelope.ars)
     }
 
     pub(crate) fn content_for_audit(&self, submission: &Submission) -> domain::Digest {

@@ -143,12 +143,13 @@ impl Office {
         let pointers = definition.map(|d| d.free_text.as_slice()).unwrap_or_default();
         let filled = |pointer: &String| match envelope.data.pointer(pointer) {
             Some(Value::String(text)) => !text.trim().is_empty(),
-            Some(Value::Null) | None => false,
+            Some(Value::Null | Value::Bool(false)) | None => false,
             Some(_) => true,
         };
         let expected = definition.map(|d| d.attachments.as_slice()).unwrap_or_default();
         let trusted = envelope.evidence.iter().filter(|e| sender.trusts(&e.kind));
         let received_at = self.received_at(submission);
+        let (stopped, stopped_over) = self.settings.risk.stopped(&envelope.service, &envelope.ars, &envelope.data);
         let gap = submission.observed_at.as_second() - received_at.as_second();
         Context {
             decided_at: now,
@@ -161,9 +162,11 @@ impl Office {
             // A receipt in the future is as doubtful as one long ago.
             backdated: gap > self.settings.backdating_days * 86_400 || gap < -86_400,
             earlier: surroundings.once.iter().map(|(key, claims)| (key.name.clone(), claims.clone())).collect(),
-            sample: self.sampled(submission.application_id),
-            risk: false,
-            stopped: self.stopped(&envelope.service, &envelope.ars),
+            sample: self.sampled(submission),
+            risk: self.settings.risk.flagged(&envelope.service, &envelope.ars, &envelope.data),
+            stopped,
+            stopped_over,
+            person_requested: definition.and_then(|d| d.person.as_ref()).is_some_and(filled),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Files of Land and Kommune.
 
-use super::{Day, Instrument, OpenTo, Per, Setting};
+use super::{Day, Instrument, OpenTo, Per, Setting, Status};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -15,6 +15,8 @@ pub(crate) struct Deviation {
     #[serde(default)]
     pub delegation: Vec<Spanned<Delegation>>,
     #[serde(default)]
+    pub stichtag: Vec<Spanned<DateChoice>>,
+    #[serde(default)]
     pub wert: Vec<Spanned<Setting>>,
     #[serde(default)]
     pub funktion: Vec<Spanned<FunctionOverride>>,
@@ -25,6 +27,8 @@ pub(crate) struct Deviation {
 pub(crate) struct LandAutomation {
     pub anwendungsnorm: String,
     pub ab: Day,
+    #[serde(default)]
+    pub status: Status,
     #[serde(default, rename = "quelle")]
     pub _quelle: Option<String>,
     #[serde(default, rename = "hinweis")]
@@ -37,7 +41,9 @@ pub(crate) struct Delegation {
     pub parameter: Spanned<String>,
     pub an: OpenTo,
     pub norm: String,
-    pub ab: Day,
+    pub ab: Spanned<Day>,
+    #[serde(default)]
+    pub status: Status,
     #[serde(default)]
     pub bis: Option<Day>,
     pub instrument: Vec<Instrument>,
@@ -51,6 +57,17 @@ pub(crate) struct Delegation {
     pub _quelle: Option<String>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
+}
+
+/// A Land chooses another reference date where the frame lets it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DateChoice {
+    pub parameter: Spanned<String>,
+    pub stichtag: Spanned<String>,
+    #[serde(rename = "norm")]
+    pub _norm: String,
+    pub instrument: Spanned<Instrument>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -6,7 +6,12 @@ impl<'a> Loader<'a> {
     pub(super) fn service(&mut self, path: &str, procedures: &BTreeMap<String, Procedure>) -> Option<Service<'a>> {
         let frame: Frame = self.parse(path)?;
         let folder = path.trim_end_matches("rahmen.toml").to_owned();
-        let level = if folder.starts_with("bund/") { Level::Bund } else { Level::Muster };
+        let level = match folder.split('/').next() {
+            Some("bund") => Level::Bund,
+            Some("land") => Level::Land,
+            Some(_) | None => Level::Muster,
+        };
+        let land = folder.strip_prefix("land/").and_then(|rest| Land::from_short(rest.split('/').next()?));
         let file = self.file(path);
         let named = folder.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let mut findings = frame_findings(&file, &frame, named, level);
@@ -15,8 +20,8 @@ impl<'a> Loader<'a> {
             self.findings.extend(findings);
             return None;
         };
-        let regime = serde_json::to_value(frame.automatik.get_ref().regime).unwrap_or_default();
-        let procedure = procedures.get(regime.as_str().unwrap_or_default()).cloned();
+        let regime = frame.automatik.get_ref().regime.as_str();
+        let procedure = procedures.get(regime).cloned();
         if procedure.is_none() {
             let span = frame.automatik.span();
             findings.push(file.error(
@@ -34,7 +39,11 @@ impl<'a> Loader<'a> {
                 self.add(&file, &folder, parameter, setting.get_ref(), level, Vec::new(), &mut own);
             }
         }
-        self.finish(path, &mut own);
+        self.finish(&mut own);
+        for parameter in frame.parameter.iter().map(Spanned::get_ref) {
+            let file = self.file(path);
+            self.findings.extend(values::gaps(&file, parameter, parameter.wert.iter(), &own, &[]));
+        }
         let scripts = self.scripts(&folder, level);
         if scripts.is_empty() {
             self.findings.push(self.file(path).error("skript", 0..0, "es gibt kein Skript <JJJJ-MM-TT>.rhai"));
@@ -42,7 +51,7 @@ impl<'a> Loader<'a> {
         let digest =
             Digest::of_parts([self.folder_digest(&folder).0.as_slice(), &self.text_digest("verfahren.toml").0]);
         let procedure = Arc::new(procedure?);
-        Some(Service { name, folder, frame, procedure, level, own: Arc::new(own), scripts, digest })
+        Some(Service { name, land, folder, frame, procedure, level, own: Arc::new(own), scripts, digest })
     }
 
     pub(super) fn scripts(&mut self, folder: &str, level: Level) -> Vec<(Date, Script<'a>)> {
@@ -69,25 +78,14 @@ pub(super) fn frame_findings(file: &File<'_>, frame: &Frame, folder: &str, level
     if frame.dienst.get_ref() != folder {
         findings.push(file.error("dienst", frame.dienst.span(), "dienst muss heißen wie der Ordner"));
     }
-    if (frame.modus == Mode::LandKommuneSatzung) != (level == Level::Muster) {
-        let message = "modus land_kommune_satzung steht unter muster/, alles andere unter bund/";
-        findings.push(file.error("modus", frame.dienst.span(), message));
-    }
+    findings.extend(mode::findings(file, frame, level));
+    findings.extend(duplicate_functions(file, frame));
     let mut names = BTreeSet::new();
     for parameter in frame.parameter.iter().map(Spanned::get_ref) {
         if !names.insert(parameter.name.get_ref()) {
             findings.push(file.error("mehrdeutig", parameter.name.span(), "diesen Parameter gibt es schon"));
         }
-        if frame.modus == Mode::BundAbschliessend && !parameter.oeffnung.is_empty() {
-            let message = "modus bund_abschliessend: hier darf niemand abweichen";
-            findings.push(file.error("modus", parameter.name.span(), message));
-        }
-        if let Some(date) = &parameter.stichtag {
-            let known = matches!(date.get_ref().as_str(), "antrag" | "entscheidung");
-            if !known && !frame.stichtage.contains_key(date.get_ref()) {
-                findings.push(file.error("nicht_erklaert", date.span(), "diesen Stichtag gibt es nicht"));
-            }
-        }
+        findings.extend(parameter_findings(file, frame, parameter));
     }
     let mut ids = BTreeSet::new();
     for check in frame.pruefung.iter().map(Spanned::get_ref) {
@@ -114,6 +112,45 @@ pub(super) fn frame_findings(file: &File<'_>, frame: &Frame, folder: &str, level
         if permission.norm.trim().is_empty() || permission.umfang.is_empty() {
             let message = "wer automatisch entscheiden will, nennt Norm und Umfang";
             findings.push(file.error("automatik", frame.automatik.span(), message));
+        }
+    }
+    findings
+}
+
+fn duplicate_functions(file: &File<'_>, frame: &Frame) -> Vec<Diagnostic> {
+    let mut names = BTreeSet::new();
+    let again = frame.funktion.iter().map(Spanned::get_ref).filter(|f| !names.insert(f.name.get_ref()));
+    again.map(|f| file.error("mehrdeutig", f.name.span(), "diese Funktion ist schon geöffnet")).collect()
+}
+
+fn parameter_findings(file: &File<'_>, frame: &Frame, parameter: &Parameter) -> Vec<Diagnostic> {
+    let here = parameter.name.span();
+    let mut findings = Vec::new();
+    for date in parameter.stichtag.iter().chain(parameter.oeffnung.iter().flat_map(|o| &o.stichtage)) {
+        let known = matches!(date.get_ref().as_str(), "antrag" | "entscheidung");
+        if !known && !frame.stichtage.contains_key(date.get_ref()) {
+            findings.push(file.error("nicht_erklaert", date.span(), "diesen Stichtag gibt es nicht"));
+        }
+    }
+    if parameter.pflicht && parameter.wert.is_empty() && parameter.oeffnung.is_empty() {
+        let message = "dieser Wert ist Pflicht, aber der Rahmen setzt ihn nicht und öffnet ihn niemandem";
+        findings.push(file.error("luecke", here.clone(), message));
+    }
+    for opening in &parameter.oeffnung {
+        if opening.norm.trim().is_empty() || opening.instrument.is_empty() {
+            let message = "eine Öffnung nennt ihre Norm und wenigstens ein instrument";
+            findings.push(file.error("norm", here.clone(), message));
+        }
+        let number = matches!(parameter.typ, Type::Euro | Type::Zahl | Type::Ganzzahl | Type::Anteil);
+        if opening.nur_guenstiger && (parameter.guenstiger.is_none() || !number) {
+            let message = "nur_guenstiger braucht eine Zahl und guenstiger = \"niedriger\" oder \"hoeher\"";
+            findings.push(file.error("richtung", here.clone(), message));
+        }
+        for bound in [&opening.minimum, &opening.maximum].into_iter().flatten() {
+            if domain::json::decimal(bound).is_none() {
+                let message = format!("„{bound}“ ist keine Dezimalzahl");
+                findings.push(file.error("wert", here.clone(), message));
+            }
         }
     }
     findings

@@ -14,6 +14,8 @@ impl<'a> Loader<'a> {
         let folder = land.map(|l| format!("land/{}/{}/", l.short(), service.name));
         let mut base = Base {
             land,
+            reference: BTreeMap::new(),
+            delegations: Vec::new(),
             frame: service.frame.clone(),
             procedure: service.procedure.clone(),
             land_automation: None,
@@ -26,13 +28,23 @@ impl<'a> Loader<'a> {
         let mut declared = Vec::new();
         if let Some(folder) = &folder {
             let path = format!("{folder}abweichung.toml");
-            if self.tree.files.contains_key(&path) {
+            if service.land.is_some() && self.tree.files.contains_key(&path) {
+                let message = "ein Land hat entweder einen eigenen Rahmen oder eine Abweichung, nicht beides";
+                self.findings.push(self.file(&path).error("mehrdeutig", 0..0, message));
+            } else if self.tree.files.contains_key(&path) {
                 declared = self.deviation(&path, folder, service, &mut base);
             }
-            scripts = self.scripts(folder, Level::Land);
-            if self.tree.files.keys().any(|p| p.starts_with(folder.as_str())) {
+            if service.land.is_none() {
+                scripts = self.scripts(folder, Level::Land);
+            }
+            if service.land.is_none() && self.tree.files.keys().any(|p| p.starts_with(folder.as_str())) {
                 base.digest = Digest::of_parts([&service.digest.0[..], &self.folder_digest(folder).0]);
             }
+        }
+        if service.land.is_some() {
+            // The Land's own frame and scripts are the law here; there is nothing below to deviate from.
+            base.programs = self.programs(service, &[], &[]);
+            return Arc::new(base);
         }
         base.programs = match done.get(&(service.name.clone(), None)) {
             Some(shared) if scripts.is_empty() => shared.programs.clone(),
@@ -81,19 +93,30 @@ impl<'a> Loader<'a> {
         for function in deviation.funktion.iter().map(Spanned::get_ref) {
             self.findings.extend(function_findings(&file, service, function));
         }
-        for delegation in deviation.delegation.iter().map(Spanned::get_ref) {
-            match find(&service.frame, delegation.parameter.get_ref()) {
-                Some(parameter) => self.findings.extend(contract::check_delegation(&file, parameter, delegation)),
-                None => self.findings.push(unknown_parameter(&file, &delegation.parameter, &service.frame)),
+        let unknown = |name: &Spanned<String>| unknown_parameter(&file, name, &service.frame);
+        let declared = |name: &str| find(&service.frame, name);
+        self.findings.extend(contract::check_delegations(&file, &deviation.delegation, declared, unknown));
+        for choice in deviation.stichtag.iter().map(Spanned::get_ref) {
+            match find(&service.frame, choice.parameter.get_ref()) {
+                Some(parameter) => self.findings.extend(date_findings(&file, parameter, choice)),
+                None => self.findings.push(unknown(&choice.parameter)),
             }
+            base.reference.insert(choice.parameter.get_ref().clone(), choice.stichtag.get_ref().clone());
         }
-        let setter =
-            Setter { level: Level::Land, name: land_name, base_level: service.level, land_name, delegations: &[] };
+        let below = [&*service.own];
+        let setter = Setter {
+            level: Level::Land,
+            name: land_name,
+            base_level: service.level,
+            land_name,
+            delegations: &[],
+            below: &below,
+        };
         let mut of_land = Versions::default();
         self.settings(&file, folder, &setter, &service.frame, &deviation.wert, &mut of_land);
-        self.finish(path, &mut of_land);
         base.of_land = of_land;
-        base.land_automation = deviation.automatik;
+        base.delegations = deviation.delegation;
+        base.land_automation = deviation.automatik.filter(|a| a.status == crate::grammar::Status::Geltend);
         deviation.funktion.iter().map(|f| f.get_ref().name.get_ref().clone()).collect()
     }
 }
@@ -119,4 +142,26 @@ pub(super) fn function_findings(
         }
         Some(_) => Vec::new(),
     }
+}
+
+/// Another reference date needs an opening that names it, in a form that the opening allows.
+fn date_findings(file: &File<'_>, parameter: &Parameter, choice: &crate::grammar::DateChoice) -> Option<Diagnostic> {
+    let wanted = choice.stichtag.get_ref();
+    let opened = |o: &&crate::grammar::Opening| o.ebene == crate::grammar::OpenTo::Land && !o.stichtage.is_empty();
+    let Some(opening) = parameter.oeffnung.iter().find(opened) else {
+        let message = format!("den Stichtag von „{}“ hat niemand geöffnet", parameter.name.get_ref());
+        return Some(file.error("oeffnung", choice.stichtag.span(), message));
+    };
+    let allowed: Vec<&str> = opening.stichtage.iter().map(|s| s.get_ref().as_str()).collect();
+    if !allowed.contains(&wanted.as_str()) {
+        let message = format!("„{wanted}“ ist kein zulässiger Stichtag");
+        let help = format!("zulässig: {} nach {}", allowed.join(", "), opening.norm);
+        return Some(file.error("grenze", choice.stichtag.span(), message).help(help));
+    }
+    if !opening.instrument.contains(choice.instrument.get_ref()) {
+        let forms: Vec<&str> = opening.instrument.iter().map(|i| i.title()).collect();
+        let message = format!("nur durch {} (nach {})", forms.join(" oder "), opening.norm);
+        return Some(file.error("instrument", choice.instrument.span(), message));
+    }
+    None
 }

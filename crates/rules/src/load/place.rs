@@ -32,7 +32,7 @@ impl<'a> Loader<'a> {
         }
         book.names.insert(ars.clone(), place.name.clone());
         for responsibility in &place.zustaendigkeit {
-            let Some(service) = services.iter().find(|s| s.name.as_str() == responsibility.dienst.get_ref()) else {
+            let Some(service) = service_in(services, responsibility.dienst.get_ref(), Some(ars.land())) else {
                 self.findings.push(file.error("dienst", responsibility.dienst.span(), "diesen Dienst gibt es nicht"));
                 continue;
             };
@@ -40,7 +40,7 @@ impl<'a> Loader<'a> {
             let values_path = format!("{folder}{}.toml", service.name);
             let mut of_kommune = Versions::default();
             if self.tree.files.contains_key(&values_path) {
-                self.municipal_values(&values_path, &folder, &place.name, service, ars.land(), &mut of_kommune);
+                self.municipal_values(&values_path, &folder, &place.name, service, base, &mut of_kommune);
             }
             let values = self.tree.files.get(&values_path).map_or("", String::as_str);
             let parts = [responsibility.behoerde.as_str(), &responsibility.team, values, ars.as_str()];
@@ -69,7 +69,7 @@ impl<'a> Loader<'a> {
         folder: &str,
         place: &str,
         service: &Service<'a>,
-        land: Land,
+        base: &Base,
         into: &mut Versions,
     ) {
         let Some(values) = self.parse::<MunicipalValues>(path) else { return };
@@ -77,18 +77,15 @@ impl<'a> Loader<'a> {
         if values.dienst.get_ref() != service.name.as_str() {
             self.findings.push(file.error("dienst", values.dienst.span(), "dienst muss heißen wie die Datei"));
         }
-        // Parsed again where it is needed: a Land's findings are reported once, in `deviation`.
-        let deviation_path = format!("land/{}/{}/abweichung.toml", land.short(), service.name);
-        let deviation = self.tree.files.get(&deviation_path).and_then(|t| toml::from_str::<Deviation>(t).ok());
-        let delegations = deviation.map(|d| d.delegation).unwrap_or_default();
+        let below = [&base.of_land, &*base.own];
         let setter = Setter {
             level: Level::Kommune,
             name: place,
             base_level: service.level,
-            land_name: land.title(),
-            delegations: &delegations,
+            land_name: base.land.map_or("", Land::title),
+            delegations: &base.delegations,
+            below: &below,
         };
         self.settings(&file, folder, &setter, &service.frame, &values.wert, into);
-        self.finish(path, into);
     }
 }

@@ -29,6 +29,12 @@ impl<'a> Loader<'a> {
                 Err(finding) => self.findings.push(*finding),
             }
         }
+        self.finish(into);
+        for parameter in frame.parameter.iter().map(Spanned::get_ref) {
+            let name = parameter.name.get_ref();
+            let of_it = settings.iter().filter(|s| s.get_ref().parameter.as_ref().is_some_and(|p| p.get_ref() == name));
+            self.findings.extend(gaps(file, parameter, of_it, into, setter.below));
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "one call site each; a struct would only rename the arguments")]
@@ -150,11 +156,37 @@ impl<'a> Loader<'a> {
     }
 
     /// Sorts versions by their start.
-    pub(super) fn finish(&mut self, _path: &str, versions: &mut Versions) {
+    pub(super) fn finish(&mut self, versions: &mut Versions) {
         for list in versions.0.values_mut() {
             list.sort_by_key(|v| v.from);
         }
     }
+}
+
+/// Days between two values on which none holds: an error, because nobody decides such a thing on purpose.
+pub(super) fn gaps<'s>(
+    file: &File<'_>,
+    parameter: &Parameter,
+    settings: impl Iterator<Item = &'s Spanned<Setting>>,
+    own: &Versions,
+    below: &[&Versions],
+) -> Vec<Diagnostic> {
+    let name = parameter.name.get_ref();
+    let layers = || std::iter::once(own).chain(below.iter().copied());
+    let mut findings = Vec::new();
+    for setting in settings.map(Spanned::get_ref).filter(|_| parameter.pflicht) {
+        let Some(after) = setting.bis.and_then(|end| end.0.tomorrow().ok()) else { continue };
+        if layers().any(|versions| versions.on(name, after).is_some()) {
+            continue;
+        }
+        let starts = layers().flat_map(|versions| versions.0.get(name)).flatten().map(|version| version.from);
+        if let Some(next) = starts.filter(|start| *start > after).min() {
+            let message = format!("für „{name}“ gilt ab {after} kein Wert, erst wieder ab {next}");
+            let finding = file.error("luecke", setting.ab.span(), message);
+            findings.push(finding.help("den Wert bis zum Tag vor dem nächsten gelten lassen oder die Lücke füllen"));
+        }
+    }
+    findings
 }
 
 pub(super) fn find<'f>(frame: &'f Frame, name: &str) -> Option<&'f Parameter> {

@@ -1,0 +1,162 @@
+//! Risk settings: sample draws, risk flags and stop switches. A file of its own with a right of its own, outside
+//! `rules/`; nothing of it leaves the house (§ 88 Abs. 5 S. 4 AO as the pattern).
+
+use domain::{ApplicationId, Ars, Decimal, Land, Secret, ServiceName, json};
+use rules::StopOver;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What brings an application to a person although the law files would let a machine decide.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Risk {
+    pub sample: Vec<Draw>,
+    pub flag: Vec<Flag>,
+    pub stop: Vec<Stop>,
+}
+
+/// Where a setting holds: all given conditions must match, none given means everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Place {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Short name such as `nw`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub land: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ars: Option<String>,
+}
+
+/// A share of applications that a person checks. Of several that match, the largest share holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draw {
+    #[serde(default, rename = "where")]
+    pub place: Place,
+    /// Such as "0.02".
+    pub share: Decimal,
+}
+
+/// A condition on the application's data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// JSON pointer (RFC 6901) into `data`.
+    pub field: String,
+    /// The field has one of these values, as text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub one_of: Vec<String>,
+    /// The field is a number above this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Decimal>,
+}
+
+/// What an authority wants to look at; its name is for people with the right only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flag {
+    pub name: String,
+    #[serde(default, rename = "where")]
+    pub place: Place,
+    #[serde(rename = "when")]
+    pub condition: Condition,
+}
+
+/// A stop switch: everything that matches goes to people from now on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    #[serde(default, rename = "where")]
+    pub place: Place,
+    /// A group of applicants.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<Condition>,
+    /// Only where a computed result is above an amount.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<StopOver>,
+    pub reason: String,
+}
+
+impl Place {
+    fn covers(&self, service: &ServiceName, ars: &Ars) -> bool {
+        self.service.as_ref().is_none_or(|s| s == service.as_str())
+            && self.land.as_ref().is_none_or(|l| Land::from_short(l) == Some(ars.land()))
+            && self.ars.as_ref().is_none_or(|a| a == ars.as_str())
+    }
+
+    /// What is wrong with it: a place that does not exist would match nothing, silently.
+    fn fault(&self, known: &dyn Fn(&str) -> bool) -> Option<String> {
+        let service = self.service.as_ref().filter(|s| !known(s)).map(|s| format!("service \"{s}\" does not exist"));
+        let land = self.land.as_ref().filter(|l| Land::from_short(l).is_none());
+        let ars = self.ars.as_ref().filter(|a| Ars::new((*a).clone()).is_err());
+        service
+            .or(land.map(|l| format!("land \"{l}\": write nw, by, …")))
+            .or(ars.map(|a| format!("ars \"{a}\" is no 12-digit ARS")))
+    }
+}
+
+impl Condition {
+    fn holds(&self, data: &Value) -> bool {
+        let Some(value) = data.pointer(&self.field) else { return false };
+        let text = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let number = || json::decimal(&text);
+        self.one_of.contains(&text) || self.above.is_some_and(|limit| number().is_some_and(|n| n > limit))
+    }
+    fn fault(&self) -> Option<String> {
+        let empty = self.one_of.is_empty() && self.above.is_none();
+        (empty || !self.field.starts_with('/'))
+            .then(|| "a condition needs field = \"/…\" and one_of = [\"…\"] or above = \"…\"".to_owned())
+    }
+}
+
+impl Risk {
+    /// The first setting that would do nothing; `known` tells whether a service exists.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn check(&self, known: &dyn Fn(&str) -> bool) -> Result<(), String> {
+        let share = |draw: &Draw| {
+            (draw.share < Decimal::ZERO || draw.share > Decimal::ONE)
+                .then(|| "share must lie between \"0\" and \"1\"".to_owned())
+        };
+        let draws = self.sample.iter().map(|d| ("[[sample]]", d.place.fault(known).or_else(|| share(d))));
+        let flags = self.flag.iter().map(|f| ("[[flag]]", f.place.fault(known).or_else(|| f.condition.fault())));
+        let group = |stop: &Stop| stop.group.as_ref().and_then(Condition::fault);
+        let stops = self.stop.iter().map(|s| ("[[stop]]", s.place.fault(known).or_else(|| group(s))));
+        match draws.chain(flags).chain(stops).find_map(|(what, fault)| Some((what, fault?))) {
+            Some((what, fault)) => Err(format!("{what} {fault}; it would do nothing")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the keyed draw takes this application. Reproducible with the key, and the sender cannot choose the id that
+    /// is drawn by.
+    pub(crate) fn sampled(&self, secret: &Secret, id: ApplicationId, service: &ServiceName, ars: &Ars) -> bool {
+        let shares = self.sample.iter().filter(|draw| draw.place.covers(service, ars)).map(|draw| draw.share);
+        let Some(share) = shares.max() else { return false };
+        let drawn = secret.mac([id.0.as_bytes().as_slice()]);
+        // 48 bits are finer than any share that somebody writes, and exact in a decimal.
+        let head = drawn.0.iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        Decimal::from(head) < share * Decimal::from(1_u64 << 48)
+    }
+
+    pub(crate) fn flagged(&self, service: &ServiceName, ars: &Ars, data: &Value) -> bool {
+        self.flag.iter().any(|flag| flag.place.covers(service, ars) && flag.condition.holds(data))
+    }
+
+    /// Whether a switch stops this application whatever it comes to, and which amounts stop it.
+    pub(crate) fn stopped(&self, service: &ServiceName, ars: &Ars, data: &Value) -> (bool, Vec<StopOver>) {
+        let covers =
+            |stop: &&Stop| stop.place.covers(service, ars) && stop.group.as_ref().is_none_or(|group| group.holds(data));
+        let matching: Vec<&Stop> = self.stop.iter().filter(covers).collect();
+        let amounts = matching.iter().filter_map(|stop| stop.amount.clone()).collect();
+        (matching.iter().any(|stop| stop.amount.is_none()), amounts)
+    }
+}
+
+#[cfg(test)]
+mod tests;
