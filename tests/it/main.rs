@@ -11,12 +11,14 @@
 mod bad_cases;
 mod bad_input;
 mod broker;
+mod findings;
 mod house;
 mod http;
 mod http_contract;
 mod kill;
 mod legal_cases;
 mod licences;
+mod openings;
 mod otlp;
 mod queue_contract;
 mod repository;

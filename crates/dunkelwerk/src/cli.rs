@@ -59,8 +59,11 @@ pub struct RulesCheck {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
+    /// For people: place, underlined text, what is allowed.
     Text,
     Json,
+    /// SARIF 2.1.0, for code review and build servers.
+    Sarif,
 }
 
 /// Where law and services come from.

@@ -6,6 +6,8 @@ use crate::failure::Failure;
 use crate::{load, output};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use rules::{Diagnostic, RuleBook, Severity, SourceTree, has_errors};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Runs the check; exit status 1 on any error.
 pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
@@ -13,6 +15,7 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
     let (book, findings) = RuleBook::load(&tree);
     match arguments.format {
         Format::Json => output::line(&serde_json::to_string_pretty(&findings).unwrap_or_default()),
+        Format::Sarif => output::line(&serde_json::to_string_pretty(&sarif(&findings)).unwrap_or_default()),
         Format::Text => {
             findings.iter().for_each(|finding| output::line(&text(&tree, finding)));
             let summary = book.map(|book| {
@@ -50,4 +53,39 @@ pub fn text(tree: &SourceTree, finding: &Diagnostic) -> String {
         group = group.element(Level::HELP.with_name("Hilfe").message(help.as_str()));
     }
     Renderer::plain().render(&[group])
+}
+
+/// The findings as SARIF 2.1.0 (OASIS); columns count characters, as ours do.
+fn sarif(findings: &[Diagnostic]) -> Value {
+    let result = |finding: &Diagnostic| {
+        let level = match finding.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let help = finding.help.iter().map(|help| format!(" – {help}")).collect::<String>();
+        json!({
+            "ruleId": finding.code,
+            "level": level,
+            "message": { "text": format!("{}{help}", finding.message) },
+            "locations": [{ "physicalLocation": {
+                "artifactLocation": { "uri": finding.file },
+                "region": { "startLine": finding.line, "startColumn": finding.column },
+            }}],
+        })
+    };
+    let codes: BTreeSet<&str> = findings.iter().map(|finding| finding.code).collect();
+    let driver = json!({
+        "name": "dunkelwerk",
+        "version": env!("CARGO_PKG_VERSION"),
+        "rules": codes.into_iter().map(|code| json!({ "id": code })).collect::<Vec<_>>(),
+    });
+    json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": driver },
+            "columnKind": "unicodeCodePoints",
+            "results": findings.iter().map(result).collect::<Vec<_>>(),
+        }],
+    })
 }

@@ -51,9 +51,10 @@ pub(crate) fn check(
         let message = format!("{} darf „{name}“ nicht setzen: keine Öffnungsklausel", setter.level.title());
         return Err(Box::new(file.error("oeffnung", here, message).help(openings_text(parameter))));
     }
+    let allowed = || grant::allowed_text(setter, parameter, &grants, &drafts);
     let Some(instrument) = &setting.instrument else {
         let message = format!("für „{name}“ fehlt instrument (in welcher Form {} es regelt)", setter.name);
-        return Err(Box::new(file.error("instrument", here, message).help(grant::allowed_text(setter, &grants))));
+        return Err(Box::new(file.error("instrument", here, message).help(allowed())));
     };
     let mut refusals = Vec::new();
     for grant in &grants {
@@ -72,7 +73,7 @@ pub(crate) fn check(
         (_, None) => setting.wert.as_ref().map_or(here, Spanned::span),
     };
     let finding = file.error(code, span, format!("{}: „{name}“ {message}", setter.name));
-    Err(Box::new(finding.help(grant::allowed_text(setter, &grants))))
+    Err(Box::new(finding.help(allowed())))
 }
 
 struct Refusal {

@@ -132,16 +132,21 @@ impl Grant<'_> {
     }
 }
 
-pub(super) fn allowed_text(setter: &Setter<'_>, grants: &[Grant<'_>]) -> String {
-    let each: Vec<String> = grants.iter().map(Grant::text).collect();
+pub(super) fn allowed_text(
+    setter: &Setter<'_>,
+    parameter: &Parameter,
+    grants: &[Grant<'_>],
+    drafts: &[&str],
+) -> String {
+    let mut text = format!("zulässig: {}", grants.iter().map(Grant::text).collect::<Vec<_>>().join(", oder "));
     let delegated = grants.iter().any(|g| g.through.len() > 1);
-    let hint = match setter.level {
-        Level::Kommune if !delegated && setter.delegations.is_empty() => {
-            format!("; {} hat nichts an seine Kommunen weitergegeben", setter.land_name)
-        }
-        Level::Bund | Level::Muster | Level::Land | Level::Kommune => String::new(),
-    };
-    format!("zulässig: {}{hint}", each.join(", oder "))
+    let could_be = parameter.oeffnung.iter().any(|o| o.darf_delegieren_an == Some(OpenTo::Kommune));
+    if !drafts.is_empty() {
+        text.push_str(&format!("; noch Entwurf und ohne Wirkung: {}", drafts.join(", ")));
+    } else if setter.level == Level::Kommune && could_be && !delegated {
+        text.push_str(&format!("; {} hat das nicht an seine Kommunen weitergegeben", setter.land_name));
+    }
+    text
 }
 
 /// For whom a parameter is open at all.

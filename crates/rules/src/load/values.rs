@@ -196,5 +196,7 @@ pub(super) fn find<'f>(frame: &'f Frame, name: &str) -> Option<&'f Parameter> {
 pub(super) fn unknown_parameter(file: &File<'_>, name: &Spanned<String>, frame: &Frame) -> Diagnostic {
     let known: Vec<&str> = frame.parameter.iter().map(|p| p.get_ref().name.get_ref().as_str()).collect();
     let message = format!("den Parameter „{}“ kennt der Rahmen nicht", name.get_ref());
-    file.error("nicht_erklaert", name.span(), message).help(format!("erklärt sind: {}", known.join(", ")))
+    let meant = crate::diagnostic::nearest(name.get_ref(), known.iter().copied());
+    let meant = meant.map_or(String::new(), |word| format!("meinten Sie „{word}“? "));
+    file.error("nicht_erklaert", name.span(), message).help(format!("{meant}Erklärt sind: {}", known.join(", ")))
 }
