@@ -72,6 +72,9 @@ macro_rules! laender {
             pub fn from_short(short: &str) -> Option<Self> {
                 match short { $($short => Some(Self::$name),)* _ => None }
             }
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code),* }
+            }
             pub fn short(self) -> &'static str {
                 match self { $(Self::$name => $short),* }
             }

@@ -46,6 +46,10 @@ pub enum Command {
 pub enum RulesCommand {
     /// Check all rules: exit status 1 on any error. Every finding with file:line:column and what is allowed.
     Check(RulesCheck),
+    /// Tries every script once under limits; `serve` starts it as a child before it activates rules. Files come as JSON
+    /// on standard input.
+    #[command(hide = true)]
+    Trial,
 }
 
 #[derive(Args)]

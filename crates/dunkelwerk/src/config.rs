@@ -46,9 +46,18 @@ pub struct Config {
     pub backdating_days: i64,
     pub risk: Risk,
     secret_file: Option<PathBuf>,
+    /// The settings file itself.
+    path: Option<PathBuf>,
 }
 
 impl Config {
+    /// Reads the settings file again; what a running process can change afterwards is rules, workflows and risk.
+    pub fn reread(&mut self) -> Result<(), Failure> {
+        let now = Self::read(self.path.as_deref())?;
+        (self.rules, self.workflows, self.risk) = (now.rules, now.workflows, now.risk);
+        Ok(())
+    }
+
     /// Reads file and environment.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment and the settings file")]
     pub fn read(path: Option<&Path>) -> Result<Self, Failure> {
@@ -81,6 +90,7 @@ impl Config {
             backdating_days: file.limits.backdating_days,
             risk,
             secret_file: file.secret_file,
+            path: path.map(Path::to_owned),
         })
     }
 

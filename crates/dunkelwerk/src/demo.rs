@@ -6,6 +6,7 @@ mod summary;
 use crate::cli::{Demo, Role, Sources};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::reload::Current;
 use crate::sample::{Generator, Places};
 use crate::serve::{self, Process, Wiring};
 use crate::submit::{self, Answer};
@@ -16,7 +17,6 @@ use futures::StreamExt;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use workflow::{Draw, Office, Place};
 
@@ -42,7 +42,8 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     }
     let secret = config.secret(&folder.join("secret.key"))?;
     let senders = vec![Config::built_in_sender()?];
-    let office = Arc::new(load::office(&config, &Sources::default(), senders, &secret)?);
+    let current = Current::new(load::office(&config, &Sources::default(), senders, &secret)?);
+    let office = current.get();
     let store = storage::open(&format!("sqlite://{}", folder.join("dunkelwerk.db").display())).await?;
     store.migrate().await?;
     // Nobody else runs on this file: what an earlier run held is free at once.
@@ -50,7 +51,7 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let roles = vec![Role::Web, Role::Worker, Role::Relay, Role::Timer];
     let listen = arguments.listen;
     let traced = telemetry.traced();
-    let wiring = Wiring { office: office.clone(), store, amqp: None, listen, roles, secret, traced };
+    let wiring = Wiring { office: current, store, amqp: None, listen, roles, secret, traced };
     let process = serve::start(wiring).await?;
     let generator = Generator::new(arguments.seed, started_at, places(&office));
     run(&process, generator, arguments.applications).await?;

@@ -11,11 +11,13 @@ mod intake;
 mod load;
 mod operate;
 mod output;
+mod reload;
 mod rules_check;
 mod sample;
 mod serve;
 mod submit;
 mod telemetry;
+mod trial;
 
 use clap::Parser;
 use failure::Failure;
@@ -25,9 +27,12 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Four times what the deepest script may use; see `trial`.
+const STACK: usize = 8 * 1024 * 1024;
+
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments)),
         Err(error) => Err(Failure::Unreachable(format!("no threads can be started: {error}"))),
@@ -50,6 +55,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Submit(submit) => submit::submit(config, submit).await,
         Command::Decide(decide) => decide::decide(config, &decide),
         Command::Rules { command: RulesCommand::Check(check) } => rules_check::check(&config, &check),
+        Command::Rules { command: RulesCommand::Trial } => trial::child(),
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

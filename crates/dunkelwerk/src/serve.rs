@@ -4,8 +4,9 @@ use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
+use crate::reload::{self, Current, Source};
 use crate::telemetry::Telemetry;
-use crate::{load, operate, output};
+use crate::{operate, output};
 use domain::{ApplicationId, Secret};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
@@ -41,7 +42,7 @@ pub struct Process {
 
 /// What to wire.
 pub struct Wiring {
-    pub office: Arc<Office>,
+    pub office: Current,
     pub store: Arc<dyn Store>,
     pub amqp: Option<AmqpSettings>,
     pub listen: SocketAddr,
@@ -64,8 +65,10 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
         senders.push(Config::built_in_sender()?);
     }
     let secret = config.secret(Path::new("dunkelwerk-secret.key"))?;
-    let office = Arc::new(load::office(&config, &arguments.sources, senders, &secret)?);
-    let store = storage::open(&operate::database_url(&config)).await?;
+    let source = Source { config, sources: arguments.sources, senders, secret: secret.clone() };
+    let current = Current::new(source.office()?);
+    let config = &source.config;
+    let store = storage::open(&operate::database_url(config)).await?;
     store.migrate().await?;
     let amqp = config.amqp_url.as_deref().map(AmqpSettings::parse).transpose()?;
     if let Some(settings) = &amqp {
@@ -73,7 +76,9 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     }
     let traced = telemetry.traced();
     let roles = arguments.roles.clone();
+    let office = current.clone();
     let process = start(Wiring { office, store, amqp, listen, roles, secret, traced }).await?;
+    tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
     }
@@ -95,7 +100,7 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
     let registry = Arc::new(registry);
     let office: Arc<dyn Fn() -> Arc<Office> + Send + Sync> = {
         let office = wiring.office.clone();
-        Arc::new(move || office.clone())
+        Arc::new(move || office.get())
     };
     let store = wiring.store.clone();
     let publisher: Arc<dyn Publish> = match &wiring.amqp {

@@ -1,14 +1,14 @@
 //! Days for rules: pure calendar arithmetic on the proleptic Gregorian calendar, no clock, no time zone.
 
-use jiff::{ToSpan, civil::Date};
+use jiff::{Span, civil::Date};
 
 /// Adds calendar months; a day that the target month lacks becomes its last day (§ 188 Abs. 3 BGB).
 pub(crate) fn plus_months(day: Date, months: i64) -> Option<Date> {
-    day.checked_add(i32::try_from(months).ok()?.months()).ok()
+    day.checked_add(Span::new().try_months(months).ok()?).ok()
 }
 
 pub(crate) fn plus_days(day: Date, days: i64) -> Option<Date> {
-    day.checked_add(i32::try_from(days).ok()?.days()).ok()
+    day.checked_add(Span::new().try_days(days).ok()?).ok()
 }
 
 /// Completed years of life on a day. A year of life is completed at the end of the day before the birthday
@@ -32,7 +32,9 @@ mod tests {
     fn months_end_where_the_month_ends() {
         assert_eq!(plus_months(day("2024-01-31"), 1), Some(day("2024-02-29")));
         assert_eq!(plus_months(day("2025-05-01"), 24), Some(day("2027-05-01")));
-        assert_eq!(plus_months(day("2025-05-01"), i64::MAX), None);
+        for beyond in [i64::MAX, i64::MIN, 239_977, 2_000_000_000] {
+            assert_eq!((plus_months(day("2025-05-01"), beyond), plus_days(day("2025-05-01"), beyond)), (None, None));
+        }
     }
 
     #[test]

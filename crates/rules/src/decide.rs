@@ -3,6 +3,7 @@
 use crate::evaluation::{Context, Evaluation, Record};
 use crate::gate;
 use crate::grammar::Effect;
+use crate::host::shorten;
 use crate::layers::RuleSet;
 use crate::program::ENTRY;
 use domain::{
@@ -137,12 +138,15 @@ impl RuleSet {
         let day = berlin_day(evaluation);
         let program = self.base.program(day).ok_or_else(|| format!("Am {day} gilt kein Skript."))?;
         let options = CallFnOptions::new().with_tag(evaluation.clone()).eval_ast(false);
-        let returned: Dynamic = program
-            .engine
-            .call_fn_with_options(options, &mut Scope::new(), &program.ast, ENTRY, ())
-            .map_err(|e| e.to_string())?;
+        let returned: Dynamic =
+            program.engine.call_fn_with_options(options, &mut Scope::new(), &program.ast, ENTRY, ()).map_err(|e| {
+                let mut text = e.to_string();
+                shorten(&mut text);
+                text
+            })?;
         let map = returned.try_cast::<rhai::Map>().ok_or("entscheide() muss eine Map #{ … } zurückgeben")?;
-        map.into_iter().map(|(name, value)| json(value).map(|v| (name.to_string(), v))).collect()
+        let mut room = MAX_RESULT;
+        map.into_iter().map(|(name, value)| json(value, 1, &mut room).map(|v| (name.to_string(), v))).collect()
     }
 
     /// What the recorded checks come to.
@@ -193,8 +197,17 @@ fn berlin_day(evaluation: &Evaluation) -> Date {
     evaluation.dates.get("antrag").copied().unwrap_or(Date::MIN)
 }
 
+/// Values and bytes of text that a result may have, and how deep lists and maps may lie in each other.
+const MAX_RESULT: usize = 32 * 1024;
+const MAX_DEPTH: usize = 8;
+
 /// Results leave as text where they are exact numbers, so that no reader rounds them.
-fn json(value: Dynamic) -> Result<Value, String> {
+fn json(value: Dynamic, depth: usize, room: &mut usize) -> Result<Value, String> {
+    let size = 1 + value.as_immutable_string_ref().map_or(0, |text| text.len());
+    *room = room.checked_sub(size).ok_or("das Ergebnis ist zu groß")?;
+    if depth > MAX_DEPTH {
+        return Err("das Ergebnis ist zu tief geschachtelt".into());
+    }
     if let Some(day) = value.clone().try_cast::<Date>() {
         return Ok(day.to_string().into());
     }
@@ -212,14 +225,19 @@ fn json(value: Dynamic) -> Result<Value, String> {
     }
     if value.is_array() {
         let items = value.into_array().map_err(str::to_owned)?;
-        return items.into_iter().map(json).collect();
+        return items.into_iter().map(|item| json(item, depth + 1, room)).collect();
     }
     if value.is_map() {
         let map = value.cast::<rhai::Map>();
-        return map.into_iter().map(|(k, v)| json(v).map(|v| (k.to_string(), v))).collect();
+        let entry = |(key, item): (rhai::Identifier, Dynamic)| Ok((key.to_string(), json(item, depth + 1, room)?));
+        return map.into_iter().map(entry).collect();
     }
     let kind = value.type_name();
-    value.into_string().map(Value::String).map_err(|_| format!("ein Ergebnis vom Typ {kind} gibt es nicht"))
+    let text = value.into_string().map_err(|_| format!("ein Ergebnis vom Typ {kind} gibt es nicht"))?;
+    if text.contains('\0') {
+        return Err("ein Ergebnis enthält das Zeichen U+0000".into());
+    }
+    Ok(Value::String(text))
 }
 
 /// A decision for a well-formed ARS that nobody configured, or a service without competence there.

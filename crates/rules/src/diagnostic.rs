@@ -74,6 +74,10 @@ impl File<'_> {
 }
 
 impl Diagnostic {
+    pub(crate) fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

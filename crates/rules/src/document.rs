@@ -1,5 +1,6 @@
 //! Form data and evidence as scripts see them: read lazily from shared JSON, each read recorded as a fact.
 
+use crate::engine::MAX_ARRAY;
 use crate::evaluation::Evaluation;
 use domain::{Decimal, json};
 use rhai::Dynamic;
@@ -30,23 +31,29 @@ impl Node {
     }
 
     /// A field: objects stay lazy, lists and scalars become script values, a missing field is `()`.
-    pub fn get(&self, field: &str) -> Dynamic {
+    ///
+    /// # Errors
+    /// More than a decision may read.
+    pub fn get(&self, field: &str) -> Result<Dynamic, String> {
         let pointer = format!("{}/{}", self.pointer, escape(field));
         let value = self.document().pointer(&pointer).unwrap_or(&Value::Null);
         self.dynamic(pointer, value)
     }
 
-    fn dynamic(&self, pointer: String, value: &Value) -> Dynamic {
+    fn dynamic(&self, pointer: String, value: &Value) -> Result<Dynamic, String> {
         match value {
-            Value::Object(_) => Dynamic::from(Self { pointer, ..self.clone() }),
+            Value::Object(_) => Ok(Dynamic::from(Self { pointer, ..self.clone() })),
+            Value::Array(items) if items.len() > MAX_ARRAY => {
+                Err(format!("{pointer} hat {} Einträge; Regeln lesen höchstens {MAX_ARRAY}", items.len()))
+            }
             Value::Array(items) => {
-                self.evaluation.fact(self.root, &pointer, &Value::from(format!("{} Einträge", items.len())));
-                let each = items.iter().enumerate();
-                each.map(|(i, item)| self.dynamic(format!("{pointer}/{i}"), item)).collect::<rhai::Array>().into()
+                self.evaluation.fact(self.root, &pointer, &Value::from(format!("{} Einträge", items.len())))?;
+                let each = items.iter().enumerate().map(|(i, item)| self.dynamic(format!("{pointer}/{i}"), item));
+                Ok(each.collect::<Result<rhai::Array, String>>()?.into())
             }
             scalar => {
-                self.evaluation.fact(self.root, &pointer, scalar);
-                scalar_dynamic(scalar)
+                self.evaluation.fact(self.root, &pointer, scalar)?;
+                Ok(scalar_dynamic(scalar))
             }
         }
     }

@@ -4,6 +4,7 @@
 //! in a native call); what is missing here does not exist for a script. Limits end a script with an error, and an
 //! error in a rule refers to a person.
 
+use crate::coverage::Coverage;
 use crate::document::{Node, Root};
 use crate::evaluation::Evaluation;
 use crate::host;
@@ -12,11 +13,12 @@ use std::sync::Arc;
 
 /// Operations one evaluation may take. A decision of fifteen checks takes about two thousand.
 const MAX_OPERATIONS: u64 = 100_000;
-/// Nested calls; rhai's own defaults differ between debug and release builds.
-const MAX_CALLS: usize = 32;
-const MAX_EXPRESSION_DEPTH: usize = 48;
+/// Nested calls, and nested expressions in each: together they bound the stack (measured: 32 × 36 overflow 2 MiB).
+/// Spelled out, because rhai's own defaults differ between debug and release builds.
+const MAX_CALLS: usize = 20;
+const MAX_EXPRESSION_DEPTH: usize = 28;
 const MAX_STRING: usize = 8 * 1024;
-const MAX_ARRAY: usize = 1_000;
+pub(crate) const MAX_ARRAY: usize = 1_000;
 const MAX_MAP: usize = 200;
 const MAX_VARIABLES: usize = 128;
 const MAX_FUNCTIONS: usize = 256;
@@ -24,10 +26,12 @@ const MAX_FUNCTIONS: usize = 256;
 pub(crate) const MAX_SCRIPT: usize = 256 * 1024;
 
 /// What a script may read. They are declared here so that any other name is an error when the script is loaded.
-const GLOBALS: [&str; 5] = ["antrag", "nachweise", "parameter", "stichtag", "vorgang"];
+pub(crate) const GLOBALS: [&str; 5] = ["antrag", "nachweise", "parameter", "stichtag", "vorgang"];
 
 /// Keywords that a bounded dialect has no use for.
-const DISABLED: [&str; 17] = [
+const DISABLED: [&str; 19] = [
+    "..",
+    "..=",
     "eval",
     "import",
     "export",
@@ -55,7 +59,7 @@ pub(crate) struct Dates(pub Arc<Evaluation>);
 pub(crate) struct Proceeding(pub Arc<Evaluation>);
 
 /// An engine with nothing but the host functions.
-pub(crate) fn engine() -> Engine {
+pub(crate) fn engine(coverage: Option<&Arc<Coverage>>) -> Engine {
     let mut engine = Engine::new_raw();
     engine.set_optimization_level(OptimizationLevel::None);
     engine.set_strict_variables(true);
@@ -88,6 +92,11 @@ pub(crate) fn engine() -> Engine {
         Ok(Some(global(name, evaluation)))
     });
     host::register(&mut engine);
+    if let Some(coverage) = coverage.cloned() {
+        engine.register_fn(crate::coverage::BRANCH, move |number: rhai::INT| {
+            coverage.ran(usize::try_from(number).unwrap_or(usize::MAX));
+        });
+    }
     engine
 }
 

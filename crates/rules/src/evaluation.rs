@@ -8,6 +8,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Everything variable around a decision. Stored with it, so that replay needs no clock and no configuration.
@@ -79,13 +80,19 @@ pub(crate) struct Record {
     pub facts: BTreeMap<String, Value>,
     pub parameters: BTreeMap<String, ParameterUsed>,
     pub tables: Vec<TableUsed>,
+    /// What stands in `tables` already: parameter, place of the row, keys.
+    tables_seen: BTreeSet<(String, String, BTreeMap<String, Cell>)>,
     pub functions: BTreeSet<FunctionUsed>,
     /// Why the script could not go on, where it was not an error of its own.
     pub missing: Option<(ReferralReason, String)>,
 }
 
-/// Upper bound of recorded checks and table rows; a script that passes it is referred.
+/// Upper bound of recorded checks, facts and table rows; a script that passes it is referred.
 pub(crate) const MAX_RECORDS: usize = 1_000;
+
+/// What host functions may do in one evaluation, in bytes and rows looked at. rhai's operations count calls, not what
+/// a call costs. A decision of fifteen checks spends some ten thousand.
+const MAX_WORK: u64 = 2_000_000;
 
 pub(crate) struct Evaluation {
     pub rules: Arc<RuleSet>,
@@ -96,6 +103,7 @@ pub(crate) struct Evaluation {
     pub trust_level: TrustLevel,
     pub earlier: BTreeMap<String, Vec<EarlierClaim>>,
     record: Mutex<Record>,
+    work: AtomicU64,
 }
 
 impl Evaluation {
@@ -109,6 +117,7 @@ impl Evaluation {
             trust_level: context.trust_level,
             earlier: context.earlier.clone(),
             record: Mutex::default(),
+            work: AtomicU64::new(0),
         }
     }
 
@@ -116,12 +125,25 @@ impl Evaluation {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn fact(&self, root: Root, pointer: &str, value: &Value) {
+    /// Pays for work of a host function.
+    pub fn spend(&self, units: usize) -> Result<(), String> {
+        let units = u64::try_from(units).unwrap_or(u64::MAX).saturating_add(1);
+        let before = self.work.fetch_add(units.min(MAX_WORK), Ordering::Relaxed);
+        if before + units > MAX_WORK { Err("die Regel ist zu aufwendig".into()) } else { Ok(()) }
+    }
+
+    pub fn fact(&self, root: Root, pointer: &str, value: &Value) -> Result<(), String> {
+        self.spend(pointer.len())?;
         let key = match root {
             Root::Application => pointer.to_owned(),
             Root::Evidence => format!("nachweise{pointer}"),
         };
-        self.record().facts.entry(key).or_insert_with(|| value.clone());
+        let mut record = self.record();
+        if record.facts.len() >= MAX_RECORDS && !record.facts.contains_key(&key) {
+            return Err("zu viele Felder in einer Entscheidung".into());
+        }
+        record.facts.entry(key).or_insert_with(|| value.clone());
+        Ok(())
     }
 
     /// A parameter's value on its reference date, recorded with its way through the layers.
@@ -153,6 +175,9 @@ impl Evaluation {
 
     pub fn table_row(&self, parameter: &str, keys: &BTreeMap<String, Cell>, row: &Row, columns: &[String]) -> bool {
         let mut record = self.record();
+        if !record.tables_seen.insert((parameter.to_owned(), row.at.clone(), keys.clone())) {
+            return true;
+        }
         if record.tables.len() >= MAX_RECORDS {
             return false;
         }
@@ -163,9 +188,7 @@ impl Evaluation {
             row: cells.chain([("wert".to_owned(), row.value.json())]).collect(),
             at: row.at.clone(),
         };
-        if !record.tables.contains(&used) {
-            record.tables.push(used);
-        }
+        record.tables.push(used);
         true
     }
 

@@ -154,8 +154,11 @@ fn checks(rules: &RuleSet, case: &Case<'_>, verdict: &mut Verdict) {
             }
         }
     }
-    if record.missing.is_some() {
+    if record.missing.is_some() || case.proposal.is_none() {
         return;
+    }
+    if record.checks.is_empty() {
+        verdict.close(rules, Why::RuleError, "Die Regel hat nichts geprüft.".into());
     }
     for reason in &frame.automatik.get_ref().anlaesse {
         let id = reason.get_ref();

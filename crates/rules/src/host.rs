@@ -10,8 +10,12 @@ use domain::{Decimal, Level, ReferralReason, json};
 use jiff::civil::Date;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 use rust_decimal::RoundingStrategy;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The text of one check with its values, in bytes.
+const MAX_TEXT: usize = 8 * 1024;
 
 type Fallible<T> = Result<T, Box<EvalAltResult>>;
 
@@ -29,7 +33,7 @@ fn evaluation(context: &NativeCallContext) -> Fallible<Arc<Evaluation>> {
 }
 
 fn documents(engine: &mut Engine) {
-    engine.register_indexer_get(|node: &mut Node, field: ImmutableString| node.get(&field));
+    engine.register_indexer_get(|node: &mut Node, field: ImmutableString| node.get(&field).map_err(fail));
     engine.register_indexer_get(|p: &mut Parameters, name: ImmutableString| -> Fallible<Dynamic> {
         p.0.parameter(&name).map_err(fail)?.map_or(Ok(Dynamic::UNIT), |value| Ok(dynamic(&value)))
     });
@@ -97,16 +101,38 @@ fn check(context: &NativeCallContext, id: &str, fulfilled: bool, values: &Map) -
     let checks = &evaluation.rules.base.frame.pruefung;
     let declared = checks.iter().map(|c| c.get_ref()).find(|c| c.id.get_ref() == id);
     let declared = declared.ok_or_else(|| fail(format!("die Prüfung „{id}“ steht nicht im Rahmen")))?;
-    let mut text = if fulfilled { declared.erfuellt.clone() } else { declared.nicht_erfuellt.clone() };
-    for (name, value) in values {
-        text = text.replace(&format!("{{{name}}}"), &shown(value));
-    }
+    let text = fill(if fulfilled { &declared.erfuellt } else { &declared.nicht_erfuellt }, values)?;
+    evaluation.spend(text.len()).map_err(fail)?;
     let mut record = evaluation.record();
     if record.checks.len() >= MAX_RECORDS {
         return Err(fail("zu viele Prüfungen in einer Entscheidung"));
     }
     record.checks.push(Recorded { id: id.to_owned(), fulfilled, text });
     Ok(fulfilled)
+}
+
+/// A text with its `{places}` filled, in one pass: what is filled in is never read as a place again.
+fn fill(template: &str, values: &Map) -> Fallible<String> {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        text.push_str(before);
+        match after.split_once('}').and_then(|(name, after)| Some((values.get(name)?, after))) {
+            Some((value, after)) => {
+                text.push_str(&shown(value));
+                rest = after;
+            }
+            None => {
+                text.push('{');
+                rest = after;
+            }
+        }
+        if text.len() > MAX_TEXT {
+            return Err(fail("der Text einer Prüfung ist zu lang"));
+        }
+    }
+    text.push_str(rest);
+    Ok(text)
 }
 
 /// A value inside a German sentence.
@@ -135,6 +161,12 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
     let Some(value) = evaluation.parameter(name).map_err(fail)? else { return Ok(None) };
     let Value::Table(table) = value else { return Err(fail(format!("„{name}“ ist keine Tabelle"))) };
     let keys = cells(keys);
+    let declared = evaluation.rules.base.parameter(name).map(|p| p.schluessel.as_slice()).unwrap_or_default();
+    if let Some(unknown) = keys.keys().find(|key| !declared.iter().any(|d| d.name == **key)) {
+        return Err(fail(format!("die Tabelle „{name}“ hat keine Spalte „{unknown}“")));
+    }
+    let size: usize = keys.iter().map(|(name, cell)| name.len() + cell.len()).sum();
+    evaluation.spend(size + table.len() / 16).map_err(fail)?;
     let text_key = |name: &str| match keys.get(name) {
         // A text that looks like a number is one: house numbers and postcodes in tables are read the same way.
         Some(Cell::Text(text)) => Some(json::decimal(text).map_or_else(|| Cell::Text(text.clone()), Cell::Number)),
@@ -149,12 +181,22 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
 }
 
 fn missing_row(context: &NativeCallContext, name: &str, keys: &Map) -> Box<EvalAltResult> {
-    let wanted: Vec<String> = keys.iter().map(|(k, v)| format!("{k} = {}", shown(v))).collect();
+    let mut wanted: Vec<String> = keys.iter().map(|(k, v)| format!("{k} = {}", shown(v))).collect();
+    wanted.iter_mut().for_each(|text| shorten(text));
     let text = format!("In der Tabelle „{name}“ steht keine Zeile für {}.", wanted.join(", "));
     if let Ok(evaluation) = evaluation(context) {
         evaluation.record().missing = Some((ReferralReason::NotConfigured, text.clone()));
     }
     fail(text)
+}
+
+/// For messages: the beginning says enough.
+pub(crate) fn shorten(text: &mut String) {
+    const SHOWN: usize = 400;
+    if let Some((at, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(at);
+        text.push('…');
+    }
 }
 
 fn operators(engine: &mut Engine) {
@@ -164,28 +206,44 @@ fn operators(engine: &mut Engine) {
     engine.register_fn("/", |_: INT, _: INT| -> Fallible<INT> {
         Err(fail("Division zweier ganzer Zahlen: erst mit euro(…) zur Dezimalzahl machen"))
     });
-    for operator in ["<", "<=", ">", ">="] {
-        let absent =
-            move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ mit einem fehlenden Wert"))) };
-        engine.register_fn(operator, move |(): (), (): ()| absent());
-        engine.register_fn(operator, move |(): (), _: INT| absent());
-        engine.register_fn(operator, move |_: INT, (): ()| absent());
-        engine.register_fn(operator, move |(): (), _: Decimal| absent());
-        engine.register_fn(operator, move |_: Decimal, (): ()| absent());
-        engine.register_fn(operator, move |(): (), _: Date| absent());
-        engine.register_fn(operator, move |_: Date, (): ()| absent());
-        engine.register_fn(operator, move |(): (), _: ImmutableString| absent());
-        engine.register_fn(operator, move |_: ImmutableString, (): ()| absent());
-        let mixed =
-            move || -> Fallible<bool> { Err(fail(format!("Vergleich „{operator}“ von Text und Zahl oder Tag"))) };
-        engine.register_fn(operator, move |_: ImmutableString, _: INT| mixed());
-        engine.register_fn(operator, move |_: INT, _: ImmutableString| mixed());
-        engine.register_fn(operator, move |_: ImmutableString, _: Decimal| mixed());
-        engine.register_fn(operator, move |_: Decimal, _: ImmutableString| mixed());
-        engine.register_fn(operator, move |_: ImmutableString, _: Date| mixed());
-        engine.register_fn(operator, move |_: Date, _: ImmutableString| mixed());
-    }
+    // One function for every pair of types: rhai answers a comparison that it does not know with false.
+    engine.register_fn("<", |a: Dynamic, b: Dynamic| compare("<", &a, &b).map(Ordering::is_lt));
+    engine.register_fn("<=", |a: Dynamic, b: Dynamic| compare("<=", &a, &b).map(Ordering::is_le));
+    engine.register_fn(">", |a: Dynamic, b: Dynamic| compare(">", &a, &b).map(Ordering::is_gt));
+    engine.register_fn(">=", |a: Dynamic, b: Dynamic| compare(">=", &a, &b).map(Ordering::is_ge));
     engine.register_iterator::<Array>();
+}
+
+/// The order of two numbers, days or texts.
+fn compare(operator: &str, a: &Dynamic, b: &Dynamic) -> Fallible<Ordering> {
+    if a.is_unit() || b.is_unit() {
+        return Err(fail(format!("Vergleich „{operator}“ mit einem fehlenden Wert")));
+    }
+    if let (Some(a), Some(b)) = (number(a), number(b)) {
+        return Ok(a.cmp(&b));
+    }
+    if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
+        return Ok(a.as_str().cmp(b.as_str()));
+    }
+    match (a.clone().try_cast::<Date>(), b.clone().try_cast::<Date>()) {
+        (Some(a), Some(b)) => Ok(a.cmp(&b)),
+        _ => Err(fail(format!("Vergleich „{operator}“ von {} und {}", kind(a), kind(b)))),
+    }
+}
+
+fn number(value: &Dynamic) -> Option<Decimal> {
+    value.as_int().map(Decimal::from).or_else(|_| value.as_decimal()).ok()
+}
+
+fn kind(value: &Dynamic) -> &'static str {
+    match () {
+        () if number(value).is_some() => "Zahl",
+        () if value.is_string() => "Text",
+        () if value.is_bool() => "Wahrheitswert",
+        () if value.is_array() => "Liste",
+        () if value.clone().is::<Date>() => "Tag",
+        () => "etwas anderem",
+    }
 }
 
 fn numbers(engine: &mut Engine) {
@@ -228,10 +286,6 @@ fn days(engine: &mut Engine) {
     engine.register_fn("alter_am", |birth: Date, day: Date| age_on(birth, day));
     engine.register_fn("==", |a: Date, b: Date| a == b);
     engine.register_fn("!=", |a: Date, b: Date| a != b);
-    engine.register_fn("<", |a: Date, b: Date| a < b);
-    engine.register_fn("<=", |a: Date, b: Date| a <= b);
-    engine.register_fn(">", |a: Date, b: Date| a > b);
-    engine.register_fn(">=", |a: Date, b: Date| a >= b);
 }
 
 fn lists_and_texts(engine: &mut Engine) {
@@ -244,12 +298,20 @@ fn lists_and_texts(engine: &mut Engine) {
         }
         value.as_array_ref().map_or(true, |list| !list.is_empty())
     });
-    engine.register_fn("anzahl", |list: Array| list.len() as INT);
-    engine.register_fn("enthaelt", |list: Array, wanted: &str| {
-        list.iter().any(|item| item.as_immutable_string_ref().is_ok_and(|text| text.as_str() == wanted))
+    engine.register_fn("anzahl", |list: &mut Array| list.len() as INT);
+    engine.register_fn("enthaelt", |context: NativeCallContext, list: &mut Array, wanted: &str| -> Fallible<bool> {
+        evaluation(&context)?.spend(list.len() + wanted.len()).map_err(fail)?;
+        Ok(list.iter().any(|item| item.as_immutable_string_ref().is_ok_and(|text| text.as_str() == wanted)))
     });
-    engine.register_fn("enthaelt", |list: Array, wanted: INT| list.iter().any(|item| item.as_int() == Ok(wanted)));
-    engine.register_fn("normal", |text: &str| plain(text));
+    engine.register_fn("enthaelt", |context: NativeCallContext, list: &mut Array, wanted: INT| -> Fallible<bool> {
+        evaluation(&context)?.spend(list.len()).map_err(fail)?;
+        Ok(list.iter().any(|item| item.as_int() == Ok(wanted)))
+    });
+    engine.register_fn("normal", |context: NativeCallContext, text: &str| -> Fallible<String> {
+        // Umlauts and case folding cost several steps a character.
+        evaluation(&context)?.spend(text.len() * 4).map_err(fail)?;
+        Ok(plain(text))
+    });
 }
 
 /// A name or street as it is compared: lower case, without umlauts and double spaces, „str.“ written out.

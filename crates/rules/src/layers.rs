@@ -116,6 +116,12 @@ impl RuleSet {
             .or_else(|| self.base.own.on(parameter, day))
     }
 
+    /// Whether the same compiled scripts decide in both places.
+    pub fn shares_scripts(&self, other: &Self) -> bool {
+        let (own, others) = (&self.base.programs, &other.base.programs);
+        own.len() == others.len() && own.iter().zip(others).all(|((_, a), (_, b))| Arc::ptr_eq(a, b))
+    }
+
     /// Names of the evidence without which no automatic act happens.
     pub fn required_evidence(&self) -> &[String] {
         &self.base.frame.automatik.get_ref().nachweise

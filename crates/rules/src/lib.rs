@@ -6,8 +6,10 @@
 
 mod calendar;
 mod contract;
+mod coverage;
 mod decide;
 mod diagnostic;
+mod dialect;
 mod document;
 mod engine;
 mod evaluation;
@@ -15,6 +17,7 @@ mod gate;
 mod grammar;
 mod host;
 mod layers;
+mod lint;
 mod load;
 mod program;
 mod table;
@@ -23,9 +26,11 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use coverage::{Branch, Coverage};
 pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors};
 pub use evaluation::{Context, EarlierClaim, StopOver};
 pub use grammar::Mode;
 pub use layers::{Competence, RuleSet};
+pub use lint::{FieldRead, UsedAs};
 pub use load::{RuleBook, SourceTree};

@@ -8,9 +8,11 @@ mod place;
 mod values;
 
 use crate::contract::{self, Setter};
+use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File, has_errors};
 use crate::grammar::{Deviation, Effect, Frame, MunicipalValues, Municipality, Parameter, Setting, Type};
 use crate::layers::{Base, Competence, Procedure, RuleSet, Version, Versions};
+use crate::lint::{self, FieldRead, Usage};
 use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
 use crate::value::Value;
@@ -35,12 +37,24 @@ pub struct RuleBook {
     ags: BTreeMap<String, Ars>,
     names: BTreeMap<Ars, String>,
     procedures: BTreeMap<String, Procedure>,
+    fields: BTreeMap<ServiceName, BTreeSet<FieldRead>>,
 }
 
 impl RuleBook {
     /// Loads and checks everything. No book where there is an error; the findings say all that is wrong.
     pub fn load(tree: &SourceTree) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut loader = Loader { tree, findings: Vec::new() };
+        Self::load_with(tree, None)
+    }
+
+    /// The same with markers in every branch of the scripts; slower, for authors of legal cases.
+    pub fn load_for_coverage(tree: &SourceTree) -> (Option<Self>, Vec<Diagnostic>, Arc<Coverage>) {
+        let coverage = Arc::new(Coverage::default());
+        let (book, findings) = Self::load_with(tree, Some(&coverage));
+        (book, findings, coverage)
+    }
+
+    fn load_with(tree: &SourceTree, coverage: Option<&Arc<Coverage>>) -> (Option<Self>, Vec<Diagnostic>) {
+        let mut loader = Loader { tree, coverage, findings: Vec::new(), usage: BTreeMap::new() };
         let book = loader.load();
         let mut findings = loader.findings;
         findings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -75,6 +89,10 @@ impl RuleBook {
     pub fn places(&self, service: &ServiceName) -> impl Iterator<Item = &Ars> {
         self.sets.get(service).into_iter().flat_map(BTreeMap::keys)
     }
+    /// Form fields that the scripts of a service read.
+    pub fn fields_read(&self, service: &ServiceName) -> impl Iterator<Item = &FieldRead> {
+        self.fields.get(service).into_iter().flatten()
+    }
     /// What `rules/verfahren.toml` calls a regime.
     pub fn procedure_title(&self, regime: Regime) -> Option<&str> {
         self.procedures.get(regime.as_str()).map(|procedure| procedure.title.as_str())
@@ -87,7 +105,10 @@ impl RuleBook {
 
 struct Loader<'a> {
     tree: &'a SourceTree,
+    coverage: Option<&'a Arc<Coverage>>,
     findings: Vec<Diagnostic>,
+    /// What the scripts of a service use, by its folder.
+    usage: BTreeMap<String, Usage>,
 }
 
 /// A service's own level, parsed and compiled.
@@ -102,6 +123,12 @@ struct Service<'a> {
     own: Arc<Versions>,
     scripts: Vec<(Date, Script<'a>)>,
     digest: Digest,
+}
+
+impl Service<'_> {
+    fn frame_path(&self) -> String {
+        format!("{}rahmen.toml", self.folder)
+    }
 }
 
 impl<'a> Loader<'a> {
@@ -124,6 +151,13 @@ impl<'a> Loader<'a> {
             }
         }
         self.unknown_files(&services);
+        for service in &services {
+            let usage = self.usage.remove(&service.folder).unwrap_or_default();
+            let path = service.frame_path();
+            let findings = lint::unused(&service.frame, &self.file(&path), &usage);
+            self.findings.extend(findings);
+            book.fields.entry(service.name.clone()).or_default().extend(usage.fields);
+        }
         for path in self.paths(|parts| matches!(parts, ["kommune", _, "kommune.toml"])) {
             self.municipality(&path, &services, &bases, &mut book);
         }

@@ -1,12 +1,16 @@
 //! Scripts merged over the layers: a Land's function takes the place of the opened one and may call the original.
 
-use crate::diagnostic::{Diagnostic, File};
+use crate::coverage::Coverage;
+use crate::diagnostic::{Diagnostic, File, has_errors};
+use crate::dialect;
 use crate::engine::{MAX_SCRIPT, engine, globals};
-use crate::grammar::{Frame, Type};
+use crate::grammar::Frame;
+use crate::lint::{self, Usage};
 use domain::Level;
-use rhai::{AST, ASTNode, Engine, Expr, Module, Position, Scope};
+use rhai::{AST, Engine, Module, Position, Scope, ScriptFuncDef, Shared};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// Host function that the loader calls at the start of every opened function.
 pub(crate) const MARKER: &str = "schicht_laeuft";
@@ -26,6 +30,13 @@ impl fmt::Debug for Program {
     }
 }
 
+/// A program with what is known about it without running it.
+pub(crate) struct Compiled {
+    pub program: Program,
+    pub usage: Usage,
+    pub warnings: Vec<Diagnostic>,
+}
+
 /// One script file with the level that wrote it.
 #[derive(Clone, Copy)]
 pub(crate) struct Script<'a> {
@@ -40,11 +51,13 @@ pub(crate) fn compile(
     base: Script<'_>,
     land: Option<Script<'_>>,
     declared: &[String],
-) -> Result<Program, Vec<Diagnostic>> {
-    let mut engine = engine();
-    let base_ast = compile_one(&engine, frame, base)?;
+    coverage: Option<&Arc<Coverage>>,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut engine = engine(coverage);
+    let base_ast = compile_one(&engine, frame, base, coverage)?;
     let base_names = names(&base_ast);
-    let mut findings = lint(frame, base, &base_ast);
+    let mut findings = Vec::new();
+    let mut usage = lint::script(frame, base, &base_ast, &mut findings);
     if !base_names.contains(&(ENTRY.to_owned(), 0)) {
         let file = File { name: base.file, text: base.text };
         findings.push(file.error("skript", 0..0, format!("die Funktion {ENTRY}() fehlt")));
@@ -55,23 +68,34 @@ pub(crate) fn compile(
     let ast = match land {
         None => base_ast,
         Some(script) => {
-            let land_ast = compile_one(&engine, frame, script)?;
-            findings.extend(lint(frame, script, &land_ast));
+            let land_ast = compile_one(&engine, frame, script, coverage)?;
+            usage.extend(lint::script(frame, script, &land_ast, &mut findings));
             findings.extend(unopened(frame, script, &land_ast, &base_names, declared));
             base_ast.merge(&land_ast)
         }
     };
-    if findings.is_empty() { Ok(Program { engine, ast }) } else { Err(findings) }
+    if has_errors(&findings) {
+        return Err(findings);
+    }
+    Ok(Compiled { program: Program { engine, ast }, usage, warnings: findings })
 }
 
 fn names(ast: &AST) -> BTreeSet<(String, usize)> {
     ast.iter_functions().map(|f| (f.name.to_owned(), f.params.len())).collect()
 }
 
-fn compile_one(engine: &Engine, frame: &Frame, script: Script<'_>) -> Result<AST, Vec<Diagnostic>> {
+fn compile_one(
+    engine: &Engine,
+    frame: &Frame,
+    script: Script<'_>,
+    coverage: Option<&Arc<Coverage>>,
+) -> Result<AST, Vec<Diagnostic>> {
     let file = File { name: script.file, text: script.text };
     if script.text.len() > MAX_SCRIPT {
         return Err(vec![file.error("skript", 0..0, format!("das Skript ist länger als {MAX_SCRIPT} Bytes"))]);
+    }
+    if let Some(finding) = dialect::text(&file) {
+        return Err(vec![finding]);
     }
     let parse = |text: &str| {
         engine.compile_with_scope(&globals(), text).map_err(|e| {
@@ -83,21 +107,34 @@ fn compile_one(engine: &Engine, frame: &Frame, script: Script<'_>) -> Result<AST
     if !ast.statements().is_empty() {
         return Err(vec![file.error("skript", 0..0, "außerhalb von Funktionen darf nichts stehen")]);
     }
-    parse(&with_markers(frame, script, &ast))
+    let refused = dialect::check(script, &ast);
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut markers = opened(frame, script, &ast);
+    markers.extend(coverage.into_iter().flat_map(|coverage| coverage.markers(script.file, script.text, &ast)));
+    parse(&with_markers(script.text, markers))
 }
 
-/// The script with a marker call at the start of every opened function; lines stay where they are.
-fn with_markers(frame: &Frame, script: Script<'_>, ast: &AST) -> String {
+/// Text to put in after a place of a script, by line and column (1-based).
+pub(crate) type Marker = (usize, usize, String);
+
+/// A call at the start of every opened function, so that the trace says whose version ran.
+fn opened(frame: &Frame, script: Script<'_>, ast: &AST) -> Vec<Marker> {
     let opened = |name: &str| frame.funktion.iter().any(|f| f.get_ref().name.get_ref() == name);
-    let mut places: Vec<(usize, usize, String)> = Vec::new();
-    for function in ast.iter_fn_def().filter(|f| opened(&f.name)) {
+    let marker = |function: &&Shared<ScriptFuncDef>| {
         let (line, column) = place(function.body.start_position());
-        places.push((line, column, format!(" {MARKER}(\"{}\", \"{}\");", function.name, script.level.folder())));
-    }
-    let mut lines: Vec<String> = script.text.split('\n').map(str::to_owned).collect();
+        (line, column, format!(" {MARKER}(\"{}\", \"{}\");", function.name, script.level.folder()))
+    };
+    ast.iter_fn_def().filter(|f| opened(&f.name)).map(|f| marker(&f)).collect()
+}
+
+/// The script with markers; lines stay where they are.
+fn with_markers(text: &str, mut markers: Vec<Marker>) -> String {
+    let mut lines: Vec<String> = text.split('\n').map(str::to_owned).collect();
     // From the end of each line on, so that earlier columns stay right.
-    places.sort();
-    for (line, column, marker) in places.into_iter().rev() {
+    markers.sort();
+    for (line, column, marker) in markers.into_iter().rev() {
         if let Some(text) = lines.get_mut(line.saturating_sub(1)) {
             let at = text.char_indices().nth(column).map_or(text.len(), |(i, _)| i);
             text.insert_str(at, &marker);
@@ -106,7 +143,7 @@ fn with_markers(frame: &Frame, script: Script<'_>, ast: &AST) -> String {
     lines.join("\n")
 }
 
-fn place(position: Position) -> (usize, usize) {
+pub(crate) fn place(position: Position) -> (usize, usize) {
     (position.line().unwrap_or(1), position.position().unwrap_or(1))
 }
 
@@ -140,67 +177,4 @@ fn unopened(
         }
     }
     findings
-}
-
-/// Names that scripts use must be declared in the frame.
-fn lint(frame: &Frame, script: Script<'_>, ast: &AST) -> Vec<Diagnostic> {
-    let file = File { name: script.file, text: script.text };
-    let mut findings = Vec::new();
-    ast.walk(&mut |path: &[ASTNode]| {
-        if let Some(ASTNode::Expr(expr)) = path.last() {
-            findings.extend(undeclared(frame, &file, expr));
-        }
-        true
-    });
-    findings
-}
-
-fn undeclared(frame: &Frame, file: &File<'_>, expr: &Expr) -> Option<Diagnostic> {
-    let declared = |name: &str, table: bool| {
-        let mut parameters = frame.parameter.iter().map(|p| p.get_ref());
-        parameters.any(|p| p.name.get_ref() == name && (!table || p.typ == Type::Tabelle))
-    };
-    match expr {
-        Expr::FnCall(call, position) => {
-            let at = |message: String| {
-                let (line, column) = place(*position);
-                Some(file.error_at("nicht_erklaert", line, column, message))
-            };
-            let named = |what: &str, known: &dyn Fn(&str) -> bool| match call.args.first() {
-                Some(Expr::StringConstant(name, _)) if known(name) => None,
-                Some(Expr::StringConstant(name, _)) => at(format!("{what} „{name}“ ist im Rahmen nicht erklärt")),
-                _ => at(format!("{}() braucht als Erstes den Namen als Text", call.name)),
-            };
-            match call.name.as_str() {
-                "pruefe" => {
-                    named("die Prüfung", &|name| frame.pruefung.iter().any(|c| c.get_ref().id.get_ref() == name))
-                }
-                "nachschlagen" | "nachschlagen_oder_leer" => named("die Tabelle", &|name| declared(name, true)),
-                _ => None,
-            }
-        }
-        Expr::Dot(pair, _, _) => {
-            let Expr::Variable(variable, _, _) = &pair.lhs else { return None };
-            let property = match &pair.rhs {
-                Expr::Property(p, position) => Some((&p.2, *position)),
-                Expr::Dot(inner, _, _) => match &inner.lhs {
-                    Expr::Property(p, position) => Some((&p.2, *position)),
-                    _ => None,
-                },
-                _ => None,
-            };
-            let (name, position) = property?;
-            let known = match variable.1.as_str() {
-                "parameter" => declared(name, false),
-                "stichtag" => {
-                    matches!(name.as_str(), "antrag" | "entscheidung") || frame.stichtage.contains_key(name.as_str())
-                }
-                _ => true,
-            };
-            let (line, column) = place(position);
-            let message = || format!("{}.{name} ist im Rahmen nicht erklärt", variable.1);
-            (!known).then(|| file.error_at("nicht_erklaert", line, column, message()))
-        }
-        _ => None,
-    }
 }

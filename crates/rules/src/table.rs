@@ -22,6 +22,12 @@ impl Cell {
             other => Err(format!("{other} kann kein Schlüssel sein")),
         }
     }
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Number(_) => size_of::<Decimal>(),
+            Self::Text(text) => text.len(),
+        }
+    }
     pub fn json(&self) -> serde_json::Value {
         match self {
             Self::Number(d) => d.normalize().to_string().into(),

@@ -66,8 +66,15 @@ impl<'a> Loader<'a> {
         let mut programs = Vec::new();
         for day in days {
             let Some(base) = on(&service.scripts, day) else { continue };
-            match compile(&service.frame, base, on(land, day), declared) {
-                Ok(program) => programs.push((day, Arc::new(program))),
+            match compile(&service.frame, base, on(land, day), declared, self.coverage) {
+                Ok(compiled) => {
+                    programs.push((day, Arc::new(compiled.program)));
+                    self.usage.entry(service.folder.clone()).or_default().extend(compiled.usage);
+                    // The base's own warnings come again with every Land.
+                    let new = compiled.warnings.into_iter().filter(|w| !self.findings.contains(w));
+                    let new: Vec<Diagnostic> = new.collect();
+                    self.findings.extend(new);
+                }
                 Err(findings) => self.findings.extend(findings),
             }
         }
