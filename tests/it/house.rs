@@ -5,17 +5,18 @@ use cargo_metadata::{DependencyKind, Metadata, PackageId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Which own crate may use which: the table of the architecture. `testkit` and `tests` are exempt.
-const ARROWS: [(&str, &[&str]); 7] = [
+const ARROWS: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("rules", &["domain"]),
     ("workflow", &["domain", "rules"]),
+    ("authoring", &["domain", "rules", "workflow"]),
     ("storage", &["domain"]),
     ("worker", &["domain", "workflow", "storage"]),
     ("web", &["domain", "workflow", "storage"]),
-    ("dunkelwerk", &["domain", "rules", "workflow", "storage", "worker", "web"]),
+    ("dunkelwerk", &["domain", "rules", "workflow", "authoring", "storage", "worker", "web"]),
 ];
 const EXEMPT: [&str; 2] = ["testkit", "tests"];
-const PURE: [&str; 3] = ["domain", "rules", "workflow"];
+const PURE: [&str; 4] = ["domain", "rules", "workflow", "authoring"];
 const IMPURE: [&str; 5] = ["tokio", "sqlx", "lapin", "axum", "reqwest"];
 /// A library that only one own crate names, so that it can be exchanged there.
 const OWNED: [(&str, &str); 4] =

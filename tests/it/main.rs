@@ -26,6 +26,7 @@ mod reload;
 mod repository;
 mod rows;
 mod rule_files;
+mod rule_tools;
 mod store_contract;
 mod trace;
 mod traffic;

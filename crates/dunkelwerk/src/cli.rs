@@ -46,10 +46,79 @@ pub enum Command {
 pub enum RulesCommand {
     /// Check all rules: exit status 1 on any error. Every finding with file:line:column and what is allowed.
     Check(RulesCheck),
+    /// Run the legal cases that stand beside the law (faelle/*.yaml); exit status 1 where one differs.
+    Test(RulesTest),
+    /// Which branches, checks, parameters and openings no legal case touches; by file.
+    Coverage(RulesCoverage),
+    /// One application as a readable text: result, reasons with norms, where every value comes from.
+    Explain(RulesExplain),
+    /// What changes for whom between two folders of rules.
+    Diff(RulesDiff),
+    /// Decide applications under old and new rules: what would end differently, and sums.
+    Simulate(RulesSimulate),
     /// Tries every script once under limits; `serve` starts it as a child before it activates rules. Files come as JSON
     /// on standard input.
     #[command(hide = true)]
     Trial,
+}
+
+#[derive(Args)]
+pub struct RulesTest {
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Only cases whose file or name contains this.
+    #[arg(value_name = "TEXT", default_value = "")]
+    pub filter: String,
+}
+
+#[derive(Args)]
+pub struct RulesCoverage {
+    #[command(flatten)]
+    pub sources: Sources,
+    /// Exit status 1 where less than this share (per cent) is touched.
+    #[arg(long, default_value_t = 0, value_name = "PERCENT")]
+    pub min: usize,
+}
+
+#[derive(Args)]
+pub struct RulesExplain {
+    /// One envelope (JSON); `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// Time of the decision (RFC 3339, or a day); default: now.
+    #[arg(long, value_name = "DATETIME")]
+    pub at: Option<String>,
+    /// Only what a citizen reads, without proposal and inner reasons.
+    #[arg(long)]
+    pub outward: bool,
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+#[derive(Args)]
+pub struct RulesDiff {
+    /// Folder of the old rules.
+    pub old: PathBuf,
+    /// Folder of the new rules.
+    pub new: PathBuf,
+}
+
+#[derive(Args)]
+pub struct RulesSimulate {
+    /// Folder of the new rules; --rules (or the embedded ones) are the old.
+    #[arg(long, value_name = "DIR")]
+    pub new: PathBuf,
+    /// Files with one envelope a line (NDJSON); `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Time of both decisions (RFC 3339, or a day); default: now.
+    #[arg(long, value_name = "DATETIME")]
+    pub at: Option<String>,
+    /// Write a page with a picture of before and after.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<String>,
+    #[command(flatten)]
+    pub sources: Sources,
 }
 
 #[derive(Args)]
@@ -59,6 +128,9 @@ pub struct RulesCheck {
     /// How findings are printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
+    /// The day on which norms of automation must be in force (RFC 3339, or a day); default: now.
+    #[arg(long, value_name = "DATETIME")]
+    pub at: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]

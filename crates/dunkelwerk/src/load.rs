@@ -68,6 +68,14 @@ fn collect(root: &Path, folder: &Path, into: &mut BTreeMap<String, String>) -> s
     Ok(())
 }
 
+/// The services. Errors are printed; any ends it.
+pub fn workflows(config: &Config, sources: &Sources) -> Result<WorkflowBook, Failure> {
+    WorkflowBook::load(&workflow_files(config, sources)?).map_err(|errors| {
+        errors.iter().for_each(|e| output::error(&e.to_string()));
+        Failure::Findings
+    })
+}
+
 /// Everything that decides. Findings are printed; any error ends it.
 pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: &Secret) -> Result<Office, Failure> {
     let tree = rule_files(config, sources)?;
@@ -76,10 +84,7 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         output::error(&rules_check::text(&tree, finding));
     }
     let Some(book) = book else { return Err(Failure::Findings) };
-    let workflows = WorkflowBook::load(&workflow_files(config, sources)?).map_err(|errors| {
-        errors.iter().for_each(|e| output::error(&e.to_string()));
-        Failure::Findings
-    })?;
+    let workflows = workflows(config, sources)?;
     let known = |name: &str| ServiceName::new(name).is_ok_and(|name| workflows.get(&name).is_some());
     config.risk.check(&known).map_err(|text| Failure::Usage(format!("risk settings: {text}")))?;
     let settings = Settings {

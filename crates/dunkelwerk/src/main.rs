@@ -13,6 +13,7 @@ mod operate;
 mod output;
 mod reload;
 mod rules_check;
+mod rules_tools;
 mod sample;
 mod serve;
 mod submit;
@@ -54,8 +55,15 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Serve(serve) => serve::serve(config, serve).await,
         Command::Submit(submit) => submit::submit(config, submit).await,
         Command::Decide(decide) => decide::decide(config, &decide),
-        Command::Rules { command: RulesCommand::Check(check) } => rules_check::check(&config, &check),
-        Command::Rules { command: RulesCommand::Trial } => trial::child(),
+        Command::Rules { command } => match command {
+            RulesCommand::Check(check) => rules_check::check(&config, &check),
+            RulesCommand::Test(test) => rules_tools::test(config, &test),
+            RulesCommand::Coverage(coverage) => rules_tools::coverage(config, &coverage),
+            RulesCommand::Explain(explain) => rules_tools::explain(config, &explain),
+            RulesCommand::Diff(diff) => rules_tools::diff(&config, &diff),
+            RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate),
+            RulesCommand::Trial => trial::child(),
+        },
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

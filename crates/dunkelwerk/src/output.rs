@@ -24,3 +24,10 @@ pub fn write(file: &str, lines: &[String]) -> std::io::Result<()> {
     lines.iter().try_for_each(|text| writeln!(out, "{text}"))?;
     out.flush()
 }
+
+/// A progress bar over bytes, on standard error, where a person looks at it.
+pub fn progress(bytes: usize) -> indicatif::ProgressBar {
+    let style = indicatif::ProgressStyle::with_template("{bar:40} {percent} %  {elapsed}");
+    let bar = indicatif::ProgressBar::new(bytes as u64);
+    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
+}

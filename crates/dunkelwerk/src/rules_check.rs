@@ -2,9 +2,11 @@
 
 use crate::cli::{Format, RulesCheck};
 use crate::config::Config;
+use crate::decide::instant;
 use crate::failure::Failure;
 use crate::{load, output};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use domain::berlin_date;
 use rules::{Diagnostic, RuleBook, Severity, SourceTree, has_errors};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -12,7 +14,12 @@ use std::collections::BTreeSet;
 /// Runs the check; exit status 1 on any error.
 pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
     let tree = load::rule_files(config, &arguments.sources)?;
-    let (book, findings) = RuleBook::load(&tree);
+    let (book, mut findings) = RuleBook::load(&tree);
+    if let Some(book) = &book {
+        let today = berlin_date(instant(arguments.at.as_deref())?);
+        findings.extend(book.expired_norms(&tree, today));
+        findings.extend(authoring::drift(&tree, book, &load::workflows(config, &arguments.sources)?));
+    }
     match arguments.format {
         Format::Json => output::line(&serde_json::to_string_pretty(&findings).unwrap_or_default()),
         Format::Sarif => output::line(&serde_json::to_string_pretty(&sarif(&findings)).unwrap_or_default()),

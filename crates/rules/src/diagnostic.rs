@@ -74,6 +74,19 @@ impl File<'_> {
 }
 
 impl Diagnostic {
+    /// An error at a place of a file of the tree, for checks that need more than the rules.
+    pub fn at(
+        tree: &crate::SourceTree,
+        code: &'static str,
+        file: &str,
+        line: usize,
+        column: usize,
+        message: String,
+        help: Option<String>,
+    ) -> Self {
+        let text = tree.files.get(file).map_or("", String::as_str);
+        Self { help, ..File { name: file, text }.error_at(code, line, column, message) }
+    }
     pub(crate) fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self

@@ -278,6 +278,44 @@ pub(crate) struct Opening {
     pub _quelle: Option<String>,
 }
 
+impl Opening {
+    /// Everything that it allows, for comparing two books.
+    pub fn summary(&self) -> String {
+        let Self {
+            ebene,
+            norm,
+            instrument,
+            minimum,
+            maximum,
+            erlaubt,
+            je,
+            nur_guenstiger,
+            status,
+            darf_delegieren_an,
+            ab,
+            bis,
+            ..
+        } = self;
+        let dates: Vec<&str> = self.stichtage.iter().map(|s| s.get_ref().as_str()).collect();
+        format!(
+            "{ebene:?} {norm} {instrument:?} {minimum:?} {maximum:?} {erlaubt:?} {je:?} {nur_guenstiger} {status:?} {darf_delegieren_an:?} {ab:?} {bis:?} {dates:?}"
+        )
+    }
+}
+
+impl Automation {
+    /// The conditions under which a machine may decide, for comparing two books.
+    pub fn summary(&self) -> String {
+        let Self {
+            regime, gebunden, erlaubt_durch, anwendungsnorm, nachweise, vertrauensniveau, besondere_daten, ..
+        } = self;
+        let reasons: Vec<&str> = self.anlaesse.iter().map(|a| a.get_ref().as_str()).collect();
+        format!(
+            "{regime:?} {gebunden} {erlaubt_durch:?} {anwendungsnorm:?} {nachweise:?} {vertrauensniveau:?} {besondere_daten:?} {reasons:?}"
+        )
+    }
+}
+
 /// Bounds that hold for `basis` units of a key column and grow with it (30.70 for 12 months).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -182,7 +182,7 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
 
 fn missing_row(context: &NativeCallContext, name: &str, keys: &Map) -> Box<EvalAltResult> {
     let mut wanted: Vec<String> = keys.iter().map(|(k, v)| format!("{k} = {}", shown(v))).collect();
-    wanted.iter_mut().for_each(|text| shorten(text));
+    wanted.iter_mut().for_each(shorten);
     let text = format!("In der Tabelle „{name}“ steht keine Zeile für {}.", wanted.join(", "));
     if let Ok(evaluation) = evaluation(context) {
         evaluation.record().missing = Some((ReferralReason::NotConfigured, text.clone()));

@@ -46,6 +46,11 @@ pub(crate) struct Base {
     pub land_automation: Option<LandAutomation>,
     /// What the Land passed on to its Kommunen.
     pub delegations: Vec<Spanned<Delegation>>,
+    /// The frame's file, and whether it is the Land's own.
+    pub frame_file: Arc<str>,
+    pub own_frame: bool,
+    /// The text of every function, for comparing two books.
+    pub sources: Vec<FunctionSource>,
     /// Reference dates that the Land chose, by parameter.
     pub reference: BTreeMap<String, String>,
     pub own: Arc<Versions>,
@@ -53,6 +58,15 @@ pub(crate) struct Base {
     /// Scripts merged over the levels, by the first day they hold.
     pub programs: Vec<(Date, Arc<Program>)>,
     pub digest: Digest,
+}
+
+/// A function as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FunctionSource {
+    pub level: Level,
+    pub from: Date,
+    pub function: String,
+    pub text: String,
 }
 
 impl Base {
@@ -114,6 +128,11 @@ impl RuleSet {
             .on(parameter, day)
             .or_else(|| self.base.of_land.on(parameter, day))
             .or_else(|| self.base.own.on(parameter, day))
+    }
+
+    /// The frame that it stands under, such as `bund/wohngeld/rahmen.toml`.
+    pub fn frame_file(&self) -> &str {
+        &self.base.frame_file
     }
 
     /// Whether the same compiled scripts decide in both places.

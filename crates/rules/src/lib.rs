@@ -5,6 +5,7 @@
 //! file, a database or a message; what varies comes in through [`Context`] and [`Facts`].
 
 mod calendar;
+mod compare;
 mod contract;
 mod coverage;
 mod decide;
@@ -26,6 +27,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Change, compare};
 pub use coverage::{Branch, Coverage};
 pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors};
@@ -33,4 +35,4 @@ pub use evaluation::{Context, EarlierClaim, StopOver};
 pub use grammar::Mode;
 pub use layers::{Competence, RuleSet};
 pub use lint::{FieldRead, UsedAs};
-pub use load::{RuleBook, SourceTree};
+pub use load::{Declared, DeclaredKind, RuleBook, SourceTree};

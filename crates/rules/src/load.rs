@@ -11,7 +11,7 @@ use crate::contract::{self, Setter};
 use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File, has_errors};
 use crate::grammar::{Deviation, Effect, Frame, MunicipalValues, Municipality, Parameter, Setting, Type};
-use crate::layers::{Base, Competence, Procedure, RuleSet, Version, Versions};
+use crate::layers::{Base, Competence, FunctionSource, Procedure, RuleSet, Version, Versions};
 use crate::lint::{self, FieldRead, Usage};
 use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
@@ -38,6 +38,26 @@ pub struct RuleBook {
     names: BTreeMap<Ars, String>,
     procedures: BTreeMap<String, Procedure>,
     fields: BTreeMap<ServiceName, BTreeSet<FieldRead>>,
+    declared: Vec<Declared>,
+}
+
+/// Something that a frame declares, with its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    pub service: ServiceName,
+    pub file: String,
+    pub line: usize,
+    pub kind: DeclaredKind,
+    pub name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeclaredKind {
+    Check,
+    Parameter,
+    OpenToLand,
+    OpenToKommune,
+    Function,
 }
 
 impl RuleBook {
@@ -88,6 +108,29 @@ impl RuleBook {
     /// Places where a service is configured.
     pub fn places(&self, service: &ServiceName) -> impl Iterator<Item = &Ars> {
         self.sets.get(service).into_iter().flat_map(BTreeMap::keys)
+    }
+    /// Norms of automation that are no longer in force on a day and have no successor: warnings.
+    pub fn expired_norms(&self, tree: &SourceTree, day: Date) -> Vec<Diagnostic> {
+        let frames: BTreeMap<&str, &Base> =
+            self.sets.values().flat_map(BTreeMap::values).map(|set| (set.frame_file(), &*set.base)).collect();
+        let mut findings = Vec::new();
+        for (name, base) in frames {
+            let file = File { name, text: tree.files.get(name).map_or("", String::as_str) };
+            let automation = &base.frame.automatik;
+            let norms = &automation.get_ref().erlaubt_durch;
+            let ended = |norm: &crate::grammar::Permission| norm.bis.is_some_and(|end| end.0 < day);
+            if !norms.is_empty() && norms.iter().all(ended) {
+                let names: Vec<&str> = norms.iter().map(|norm| norm.norm.as_str()).collect();
+                let message = format!("am {day} erlaubt keine Norm mehr die Automatik ({})", names.join(", "));
+                findings.push(file.error("abgelaufen", automation.span(), message).warning());
+            }
+        }
+        findings
+    }
+
+    /// What the frames declare: checks, parameters, openings.
+    pub fn declared(&self) -> &[Declared] {
+        &self.declared
     }
     /// Form fields that the scripts of a service read.
     pub fn fields_read(&self, service: &ServiceName) -> impl Iterator<Item = &FieldRead> {
@@ -154,6 +197,7 @@ impl<'a> Loader<'a> {
         for service in &services {
             let usage = self.usage.remove(&service.folder).unwrap_or_default();
             let path = service.frame_path();
+            book.declared.extend(declared(service, &self.file(&path)));
             let findings = lint::unused(&service.frame, &self.file(&path), &usage);
             self.findings.extend(findings);
             book.fields.entry(service.name.clone()).or_default().extend(usage.fields);
@@ -200,6 +244,28 @@ impl<'a> Loader<'a> {
             })
             .ok()
     }
+}
+
+fn declared(service: &Service<'_>, file: &File<'_>) -> Vec<Declared> {
+    let frame = &service.frame;
+    let one = |kind, name: &Spanned<String>| Declared {
+        service: service.name.clone(),
+        file: file.name.to_owned(),
+        line: file.line(name.span().start),
+        kind,
+        name: name.get_ref().clone(),
+    };
+    let mut all: Vec<Declared> = frame.pruefung.iter().map(|c| one(DeclaredKind::Check, &c.get_ref().id)).collect();
+    for parameter in frame.parameter.iter().map(Spanned::get_ref) {
+        all.push(one(DeclaredKind::Parameter, &parameter.name));
+        let open = parameter.oeffnung.iter().filter(|o| o.status == crate::grammar::Status::Geltend);
+        all.extend(open.map(|o| match o.ebene {
+            crate::grammar::OpenTo::Land => one(DeclaredKind::OpenToLand, &parameter.name),
+            crate::grammar::OpenTo::Kommune => one(DeclaredKind::OpenToKommune, &parameter.name),
+        }));
+    }
+    all.extend(frame.funktion.iter().map(|f| one(DeclaredKind::Function, &f.get_ref().name)));
+    all
 }
 
 /// The law of a service in a Land: its own statute where it has one, else the common one.

@@ -55,6 +55,23 @@ impl Form {
         Err(errors)
     }
 
+    /// The JSON Schema types of a field; empty where the form leaves it open, nothing where there is no such field.
+    pub fn field_types(&self, pointer: &str) -> Option<Vec<String>> {
+        let types = field(&self.schema, pointer)?.get("type");
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        Some(match types {
+            Some(Value::Array(items)) => items.iter().filter_map(text).collect(),
+            Some(one) => text(one).into_iter().collect(),
+            None => Vec::new(),
+        })
+    }
+
+    /// Names of the fields on a level.
+    pub fn field_names(&self, pointer: &str) -> Vec<String> {
+        let properties = field(&self.schema, pointer).and_then(|node| node.get("properties")?.as_object());
+        properties.map(|names| names.keys().cloned().collect()).unwrap_or_default()
+    }
+
     /// Whether the form has a field at a data pointer.
     pub fn has_field(&self, pointer: &str) -> bool {
         field(&self.schema, pointer).is_some()

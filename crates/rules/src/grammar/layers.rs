@@ -59,6 +59,18 @@ pub(crate) struct Delegation {
     pub _hinweis: Option<String>,
 }
 
+impl Delegation {
+    /// Everything that it passes on, for comparing two books.
+    pub fn summary(&self) -> String {
+        let (minimum, maximum) =
+            (self.minimum.as_ref().map(Spanned::get_ref), self.maximum.as_ref().map(Spanned::get_ref));
+        format!(
+            "{:?} {} {:?} {:?} {:?} {minimum:?} {maximum:?} {:?}",
+            self.an, self.norm, self.status, self.bis, self.instrument, self.je
+        )
+    }
+}
+
 /// A Land chooses another reference date where the frame lets it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]

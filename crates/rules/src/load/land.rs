@@ -16,6 +16,9 @@ impl<'a> Loader<'a> {
             land,
             reference: BTreeMap::new(),
             delegations: Vec::new(),
+            frame_file: service.frame_path().into(),
+            own_frame: service.land.is_some(),
+            sources: function_sources(&service.scripts),
             frame: service.frame.clone(),
             procedure: service.procedure.clone(),
             land_automation: None,
@@ -36,6 +39,7 @@ impl<'a> Loader<'a> {
             }
             if service.land.is_none() {
                 scripts = self.scripts(folder, Level::Land);
+                base.sources.extend(function_sources(&scripts));
             }
             if service.land.is_none() && self.tree.files.keys().any(|p| p.starts_with(folder.as_str())) {
                 base.digest = Digest::of_parts([&service.digest.0[..], &self.folder_digest(folder).0]);
@@ -171,4 +175,27 @@ fn date_findings(file: &File<'_>, parameter: &Parameter, choice: &crate::grammar
         return Some(file.error("instrument", choice.instrument.span(), message));
     }
     None
+}
+
+/// The text of every function of scripts, from one `fn` to the next.
+fn function_sources(scripts: &[(Date, Script<'_>)]) -> Vec<FunctionSource> {
+    let mut sources = Vec::new();
+    for (from, script) in scripts {
+        let starts = |line: &&str| line.starts_with("fn ") || line.starts_with("private fn ");
+        let mut current: Option<FunctionSource> = None;
+        for line in script.text.lines() {
+            if starts(&line) {
+                let function = line.trim_start_matches("private ").trim_start_matches("fn ");
+                let function = function.split('(').next().unwrap_or_default().trim().to_owned();
+                sources.extend(current.take());
+                current = Some(FunctionSource { level: script.level, from: *from, function, text: String::new() });
+            }
+            if let Some(source) = current.as_mut().filter(|_| !line.trim_start().starts_with("//")) {
+                source.text.push_str(line.trim());
+                source.text.push('\n');
+            }
+        }
+        sources.extend(current);
+    }
+    sources
 }

@@ -104,8 +104,8 @@ fn passing_on_is_sound(stack: &Stack, given: Option<&Opening>) -> bool {
     let within = |p: &Opening, given: &Opening| {
         p.forms.iter().all(|form| given.forms.contains(form))
             && given.from.is_none_or(|from| p.from.is_some_and(|f| f >= from))
-            && !p.most.zip(given.most).is_some_and(|(own, most)| own > most)
-            && !p.least.zip(given.least).is_some_and(|(own, least)| own < least)
+            && p.most.zip(given.most).is_none_or(|(own, most)| own <= most)
+            && p.least.zip(given.least).is_none_or(|(own, least)| own >= least)
     };
     !twice && stack.passed_on.iter().all(|p| given.is_some_and(|given| within(p, given)))
 }
