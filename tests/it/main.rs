@@ -23,6 +23,7 @@ mod openings;
 mod otlp;
 mod queue_contract;
 mod reload;
+mod replay;
 mod repository;
 mod rows;
 mod rule_files;

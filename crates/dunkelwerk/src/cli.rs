@@ -34,12 +34,24 @@ pub enum Command {
         #[command(subcommand)]
         command: RulesCommand,
     },
+    /// Stored cases.
+    Cases {
+        #[command(subcommand)]
+        command: CasesCommand,
+    },
     /// Create or upgrade the database schema.
     Migrate,
     /// Declare RabbitMQ exchanges and queues.
     Topology,
     /// Print the OpenAPI 3.1 description of the HTTP interface.
     Openapi,
+}
+
+#[derive(Subcommand)]
+pub enum CasesCommand {
+    /// Decide stored cases again from their archived rule sets and compare byte for byte; exit status 1 on any difference.
+    /// Needs no folder of rules.
+    Replay,
 }
 
 #[derive(Subcommand)]
@@ -52,6 +64,8 @@ pub enum RulesCommand {
     Coverage(RulesCoverage),
     /// One application as a readable text: result, reasons with norms, where every value comes from.
     Explain(RulesExplain),
+    /// All rules as one file with its hash, for production: `rules = "rules.pack"` or --rules rules.pack.
+    Pack(RulesPack),
     /// What changes for whom between two folders of rules.
     Diff(RulesDiff),
     /// Decide applications under old and new rules: what would end differently, and sums.
@@ -93,6 +107,15 @@ pub struct RulesExplain {
     pub outward: bool,
     #[command(flatten)]
     pub sources: Sources,
+}
+
+#[derive(Args)]
+pub struct RulesPack {
+    #[command(flatten)]
+    pub sources: Sources,
+    /// File to write; `-` is standard output.
+    #[arg(value_name = "OUT")]
+    pub out: String,
 }
 
 #[derive(Args)]

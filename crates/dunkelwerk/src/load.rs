@@ -3,7 +3,7 @@
 use crate::cli::Sources;
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{output, rules_check};
+use crate::{output, pack, rules_check};
 use domain::{Secret, Sender, ServiceName};
 use rules::{RuleBook, SourceTree};
 use rust_embed::RustEmbed;
@@ -29,7 +29,7 @@ pub fn rule_files(config: &Config, sources: &Sources) -> Result<SourceTree, Fail
         files = embedded::<EmbeddedRules>();
     }
     for folder in folders {
-        files.extend(folder_files(folder)?);
+        files.extend(if folder.is_file() { pack::read(folder)? } else { folder_files(folder)? });
     }
     Ok(SourceTree { files })
 }

@@ -11,7 +11,9 @@ mod intake;
 mod load;
 mod operate;
 mod output;
+mod pack;
 mod reload;
+mod replay;
 mod rules_check;
 mod rules_tools;
 mod sample;
@@ -60,10 +62,12 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Test(test) => rules_tools::test(config, &test),
             RulesCommand::Coverage(coverage) => rules_tools::coverage(config, &coverage),
             RulesCommand::Explain(explain) => rules_tools::explain(config, &explain),
+            RulesCommand::Pack(arguments) => pack::pack(&config, &arguments),
             RulesCommand::Diff(diff) => rules_tools::diff(&config, &diff),
             RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate),
             RulesCommand::Trial => trial::child(),
         },
+        Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

@@ -4,6 +4,7 @@
 //! with [`RuleSet::decide`], which is total: it can refer to a person, it cannot fail. Nothing here knows a clock, a
 //! file, a database or a message; what varies comes in through [`Context`] and [`Facts`].
 
+mod archive;
 mod calendar;
 mod compare;
 mod contract;
@@ -27,6 +28,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use archive::{ArchiveError, Archived, Manifest, Restored, form_only_hash};
 pub use compare::{Change, compare};
 pub use coverage::{Branch, Coverage};
 pub use decide::{ENGINE, Facts};

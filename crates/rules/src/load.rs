@@ -39,6 +39,7 @@ pub struct RuleBook {
     procedures: BTreeMap<String, Procedure>,
     fields: BTreeMap<ServiceName, BTreeSet<FieldRead>>,
     declared: Vec<Declared>,
+    pub(crate) tree: Arc<SourceTree>,
 }
 
 /// Something that a frame declares, with its place.
@@ -63,19 +64,25 @@ pub enum DeclaredKind {
 impl RuleBook {
     /// Loads and checks everything. No book where there is an error; the findings say all that is wrong.
     pub fn load(tree: &SourceTree) -> (Option<Self>, Vec<Diagnostic>) {
-        Self::load_with(tree, None)
+        Self::load_with(tree, None, false)
+    }
+
+    /// Files of one rule set out of an archive: what they say of other services is not there.
+    pub(crate) fn load_archived(tree: &SourceTree) -> (Option<Self>, Vec<Diagnostic>) {
+        Self::load_with(tree, None, true)
     }
 
     /// The same with markers in every branch of the scripts; slower, for authors of legal cases.
     pub fn load_for_coverage(tree: &SourceTree) -> (Option<Self>, Vec<Diagnostic>, Arc<Coverage>) {
         let coverage = Arc::new(Coverage::default());
-        let (book, findings) = Self::load_with(tree, Some(&coverage));
+        let (book, findings) = Self::load_with(tree, Some(&coverage), false);
         (book, findings, coverage)
     }
 
-    fn load_with(tree: &SourceTree, coverage: Option<&Arc<Coverage>>) -> (Option<Self>, Vec<Diagnostic>) {
-        let mut loader = Loader { tree, coverage, findings: Vec::new(), usage: BTreeMap::new() };
-        let book = loader.load();
+    fn load_with(tree: &SourceTree, coverage: Option<&Arc<Coverage>>, part: bool) -> (Option<Self>, Vec<Diagnostic>) {
+        let mut loader = Loader { tree, coverage, part, findings: Vec::new(), usage: BTreeMap::new() };
+        let mut book = loader.load();
+        book.tree = Arc::new(tree.clone());
         let mut findings = loader.findings;
         findings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
         let book = (!has_errors(&findings)).then_some(book);
@@ -91,9 +98,10 @@ impl RuleBook {
     pub fn decide(&self, facts: &Facts, context: &Context) -> Decision {
         match self.rule_set(&facts.service, &facts.ars) {
             Some(rules) => rules.decide(facts, context),
+            // Says nothing that hangs on other files, so that it can be replayed without any.
             None => {
-                let place = self.names.get(&facts.ars).map_or_else(|| facts.ars.to_string(), Clone::clone);
-                crate::decide::refer_competence(facts, format!("Für {place} ist keine zuständige Stelle eingetragen."))
+                let text = format!("Für {} ist keine zuständige Stelle eingetragen.", facts.ars);
+                crate::decide::refer_competence(facts, text)
             }
         }
     }
@@ -149,6 +157,8 @@ impl RuleBook {
 struct Loader<'a> {
     tree: &'a SourceTree,
     coverage: Option<&'a Arc<Coverage>>,
+    /// Only the files of one rule set are there.
+    part: bool,
     findings: Vec<Diagnostic>,
     /// What the scripts of a service use, by its folder.
     usage: BTreeMap<String, Usage>,

@@ -14,8 +14,9 @@ mod store;
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, CaseView, ClaimRow, Committed, ConflictRow, Dated, DeadLetter,
-    DecisionRow, Identity, Known, Leased, OutboxRow, Overview, OverviewLine, QueueRow, Status, TaskRow,
+    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseRow, CaseView, ClaimRow, Committed, ConflictRow, Dated,
+    DeadLetter, DecisionRow, Identity, Known, Leased, OutboxRow, Overview, OverviewLine, QueueRow, ReplayRow, Status,
+    TaskRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Store, open};

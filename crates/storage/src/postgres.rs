@@ -5,8 +5,8 @@ mod queue;
 mod read;
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
-    TaskRow,
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
+    ReplayRow, Status, TaskRow,
 };
 use crate::shared::postgres as shared;
 use crate::{Store, StoreError};
@@ -128,6 +128,12 @@ impl Store for PostgresStore {
     }
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         shared::tasks(&self.pool, reason, offset, limit).await
+    }
+    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
+        shared::replayable(&self.pool, after, limit).await
+    }
+    async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        shared::archive(&self.pool, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
         shared::case(&self.pool, id).await

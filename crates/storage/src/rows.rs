@@ -139,6 +139,22 @@ pub struct ConflictRow {
     pub observed_at: Timestamp,
 }
 
+/// A rule set or one of its files, by hash; written once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveRow {
+    pub hash: String,
+    pub body: Vec<u8>,
+}
+
+/// An application with one of its decisions, for replay.
+#[derive(Debug, Clone, FromRow)]
+pub struct ReplayRow {
+    #[sqlx(flatten)]
+    pub application: ApplicationRow,
+    #[sqlx(flatten)]
+    pub decision: DecisionRow,
+}
+
 /// Everything one transaction writes.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
@@ -153,6 +169,7 @@ pub struct Batch {
     pub audit: Vec<AuditRow>,
     pub aliases: Vec<AliasRow>,
     pub conflicts: Vec<ConflictRow>,
+    pub archives: Vec<ArchiveRow>,
     /// Outbox rows of earlier batches that are confirmed by now.
     pub published: Vec<Uuid>,
 }

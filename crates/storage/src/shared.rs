@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{CaseView, DeadLetter, OutboxRow, Overview, OverviewLine, Status, TaskRow};
+use crate::rows::{CaseView, DeadLetter, OutboxRow, Overview, OverviewLine, ReplayRow, Status, TaskRow};
 use domain::ApplicationId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -120,6 +120,25 @@ macro_rules! reads {
                      order by opened_at, application_id limit $2 offset $3",
                 );
                 Ok(rows.bind(reason).bind(i64::from(limit)).bind(i64::from(offset)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn replayable(
+                pool: &$pool,
+                after: Option<ApplicationId>,
+                limit: u32,
+            ) -> Result<Vec<ReplayRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select a.*, d.decision_no, d.notice_id, d.rule_set, d.decided_at, d.decision, d.trace, d.context \
+                     from applications a join decisions d using (application_id) \
+                     where application_id > $1 order by application_id, d.decision_no limit $2",
+                );
+                let after = after.map_or(Uuid::nil(), |id| id.0);
+                Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn archive(pool: &$pool, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+                let body = sqlx::query_scalar("select body from archives where hash = $1");
+                Ok(body.bind(hash).fetch_optional(pool).await?)
             }
 
             pub(crate) async fn bury(pool: &$pool, letter: &DeadLetter) -> Result<(), StoreError> {

@@ -5,8 +5,8 @@ mod queue;
 mod read;
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
-    TaskRow,
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
+    ReplayRow, Status, TaskRow,
 };
 use crate::shared::sqlite as shared;
 use crate::{Store, StoreError};
@@ -123,6 +123,12 @@ impl Store for SqliteStore {
     }
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         shared::tasks(&self.reader, reason, offset, limit).await
+    }
+    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
+        shared::replayable(&self.reader, after, limit).await
+    }
+    async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        shared::archive(&self.reader, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
         shared::case(&self.reader, id).await

@@ -1,8 +1,8 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow, Status,
-    TaskRow,
+    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
+    ReplayRow, Status, TaskRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -62,6 +62,10 @@ pub trait Store: Send + Sync + 'static {
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
     /// Open tasks, oldest first; `reason` filters by a contract word.
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
+    /// Decisions with their applications in the order of application id, after one of them.
+    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
+    /// What is archived under a hash.
+    async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
 }
 

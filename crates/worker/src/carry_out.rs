@@ -59,27 +59,22 @@ fn case(decided: &Decided) -> CaseRow {
 }
 
 fn decision(decided: Decided) -> DecisionRow {
-    let mut decision = decided.decision;
-    let mut trace = decision.trace.take().unwrap_or_default();
-    if trace.checks == decision.reasons {
-        // They stand in the decision already; kept once.
-        trace.checks.clear();
-    }
+    let decided_at = decided.context.decided_at;
+    let d = &decided.decision;
+    let (application_id, rule_set) = (d.application_id, d.rule_set.clone());
+    let decision_no = i32::try_from(d.decision_no).unwrap_or(i32::MAX);
+    let notice_id = d.notice_id.map(|notice| notice.0);
+    let stored = decided.stored();
     DecisionRow {
-        application_id: decision.application_id,
-        decision_no: i32::try_from(decision.decision_no).unwrap_or(i32::MAX),
-        notice_id: decision.notice_id.map(|n| n.0),
-        rule_set: decision.rule_set.clone(),
-        decided_at: decided.context.decided_at,
-        decision: bytes(&decision),
-        trace: bytes(&trace),
-        context: bytes(&decided.context),
+        application_id,
+        decision_no,
+        notice_id,
+        rule_set,
+        decided_at,
+        decision: stored.decision,
+        trace: stored.trace,
+        context: stored.context,
     }
-}
-
-/// Our own types always have a JSON form.
-fn bytes(value: &impl serde::Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).unwrap_or_default()
 }
 
 fn claim_row(c: Claim) -> ClaimRow {

@@ -11,14 +11,14 @@ use crate::health::Health;
 use crate::lanes;
 use crate::metrics::{Decided as DecidedLabels, Metrics, Word};
 use crate::spans::{self, Process};
-use domain::{ApplicationId, Digest, Outcome};
+use domain::{ApplicationId, Decision, Digest, Outcome};
 use jiff::Timestamp;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use storage::{Batch, Committed, Identity, Store, StoreError};
+use storage::{ArchiveRow, Batch, Committed, Identity, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Submission, Surroundings};
@@ -44,6 +44,8 @@ pub struct Pipeline {
     pub health: Health,
     /// Confirmed messages that the next transaction notes.
     published: Mutex<Vec<Uuid>>,
+    /// Rule sets that this process knows to be in the archive.
+    archived: Mutex<HashSet<String>>,
 }
 
 /// Pause before a batch is tried again that another worker was ahead of.
@@ -59,7 +61,16 @@ impl Pipeline {
         metrics: Metrics,
         runtime: Runtime,
     ) -> Self {
-        Self { office, store, publisher, metrics, runtime, health: Health::default(), published: Mutex::default() }
+        Self {
+            office,
+            store,
+            publisher,
+            metrics,
+            runtime,
+            health: Health::default(),
+            published: Mutex::default(),
+            archived: Mutex::default(),
+        }
     }
 
     /// Processes what a source drained; says for every delivery, in order, how to settle it.
@@ -212,9 +223,11 @@ impl Pipeline {
         if !attempted.is_empty() {
             self.store.survived(attempted).await?;
         }
+        let sets: Vec<String> = batch.decisions.iter().filter_map(|d| d.rule_set.clone()).collect();
         let before = Instant::now();
         let from = spans::now();
         let committed = self.store.commit(batch).await?;
+        self.archived().extend(sets);
         self.metrics.commit.observe(before.elapsed().as_secs_f64());
         let to = spans::now();
         for process in items.iter().filter_map(|item| item.process.as_ref()) {
@@ -270,6 +283,10 @@ impl Pipeline {
                     earlier.entry(claim.digest).or_default().push(claimed);
                 }
             }
+            if let Some(Effect::Decide(decided)) = effects.last() {
+                let rows = self.to_archive(office, &decided.decision, &batch.archives);
+                batch.archives.extend(rows);
+            }
             carry_out::add(batch, effects, traceparent.as_deref());
         }
     }
@@ -290,6 +307,19 @@ impl Pipeline {
             process.step("worker.publish", SpanKind::Producer, from, to, Vec::new());
             process.end(to);
         }
+    }
+
+    /// The rule set of a decision, where the archive may not have it yet.
+    fn to_archive(&self, office: &Office, decision: &Decision, batch: &[ArchiveRow]) -> Vec<ArchiveRow> {
+        let known = |hash: &String| self.archived().contains(hash) || batch.iter().any(|row| row.hash == *hash);
+        if decision.rule_set.as_ref().is_none_or(known) {
+            return Vec::new();
+        }
+        office.archive(decision).into_iter().map(|a| ArchiveRow { hash: a.hash, body: a.body }).collect()
+    }
+
+    fn archived(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.archived.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn marks(&self) -> std::sync::MutexGuard<'_, Vec<Uuid>> {

@@ -48,6 +48,31 @@ pub struct Decided {
     pub context: Context,
 }
 
+/// A decision as it is stored: three texts whose bytes replay must meet again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub decision: Vec<u8>,
+    pub trace: Vec<u8>,
+    pub context: Vec<u8>,
+}
+
+impl Decided {
+    /// The stored form; what the trace repeats of the decision is kept once.
+    pub fn stored(self) -> Stored {
+        let mut decision = self.decision;
+        let mut trace = decision.trace.take().unwrap_or_default();
+        if trace.checks == decision.reasons {
+            trace.checks.clear();
+        }
+        Stored { decision: bytes(&decision), trace: bytes(&trace), context: bytes(&self.context) }
+    }
+}
+
+/// Our own types always have a JSON form.
+fn bytes(value: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
 /// One claim of a once-only key: `ordinal` counts from 1 and is unique per digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {

@@ -5,9 +5,9 @@ use crate::definition::WorkflowBook;
 use crate::once;
 use crate::risk::Risk;
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, FormError, Secret, Sender, ServiceName, berlin_date};
+use domain::{ApplicationId, Decision, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
 use jiff::Timestamp;
-use rules::RuleBook;
+use rules::{Archived, RuleBook};
 use std::sync::Arc;
 
 /// Switches outside the law files.
@@ -122,6 +122,15 @@ impl Office {
         let envelope = &submission.envelope;
         let definition = self.workflows.get(&envelope.service);
         definition.map(|d| once::keys(d, &self.once_secret, &envelope.ars, &valid.data)).unwrap_or_default()
+    }
+
+    /// What to keep so that a decision can be made again: its rule set, the files of it, its form.
+    pub fn archive(&self, decision: &Decision) -> Vec<Archived> {
+        let definition = self.workflows.get(&decision.service);
+        let Some(form) = definition.and_then(|d| d.form(&decision.form_version)) else { return Vec::new() };
+        let set = self.rules.rule_set(&decision.service, &decision.ars);
+        let set = set.filter(|_| decision.outcome != Outcome::CorrectionNeeded);
+        self.rules.archive(&decision.service, &decision.ars, set.map(|set| &**set), &form.text)
     }
 
     pub(crate) fn sampled(&self, submission: &Submission) -> bool {

@@ -172,19 +172,18 @@ impl Office {
 
     /// A readable application that breaks its form is accepted, and answered with every violation (§ 24 Abs. 3 VwVfG).
     fn correction(&self, submission: &Submission, errors: &[FormError]) -> Decision {
+        let form = self.form(submission);
         let facts = Facts {
             application_id: submission.application_id,
             id: submission.envelope.id.clone(),
             service: submission.envelope.service.clone(),
             ars: submission.envelope.ars.clone(),
-            form_version: self.form(submission).map(|form| form.version.clone()).unwrap_or_default(),
-            form_digest: Digest::of(&[]),
+            form_version: form.map(|form| form.version.clone()).unwrap_or_default(),
+            form_digest: form.map_or(Digest::of(&[]), |form| form.digest()),
             data: std::sync::Arc::default(),
             decision_no: 1,
         };
-        let mut decision = facts.decision(Outcome::CorrectionNeeded);
-        decision.errors = errors.to_vec();
-        decision
+        correction(&facts, errors)
     }
 
     fn registered(&self, submission: &Submission, decision: &Decision) -> Registered {
@@ -214,6 +213,14 @@ impl Office {
         let application_id = submission.application_id;
         AuditEntry { application_id, at: now, actor: ACTOR.to_owned(), action: "decided", payload }
     }
+}
+
+/// The decision that a violated form is.
+pub(crate) fn correction(facts: &Facts, errors: &[FormError]) -> Decision {
+    let mut decision = facts.decision(Outcome::CorrectionNeeded);
+    decision.rule_set = Some(rules::form_only_hash(&facts.form_digest));
+    decision.errors = errors.to_vec();
+    decision
 }
 
 /// Who acts where no person does.

@@ -14,6 +14,8 @@ const MAX_ERRORS: usize = 100;
 pub struct Form {
     pub version: String,
     pub(crate) digest: Digest,
+    /// The schema as it is written; kept with every decision's rule set.
+    pub text: String,
     schema: Value,
     validator: Validator,
 }
@@ -40,7 +42,13 @@ impl Form {
             .with_pattern_options(PatternOptions::regex())
             .build(&schema)
             .map_err(|e| format!("kein gültiges JSON Schema 2020-12: {e}"))?;
-        Ok(Self { version: version.to_owned(), digest: Digest::of(text.as_bytes()), schema, validator })
+        Ok(Self {
+            version: version.to_owned(),
+            digest: Digest::of(text.as_bytes()),
+            text: text.to_owned(),
+            schema,
+            validator,
+        })
     }
 
     /// Checks data; on failure all violations, sorted by place.

@@ -3,8 +3,8 @@
 use crate::StoreError;
 use crate::columns::{Day, Moment, Words};
 use crate::rows::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, Committed, ConflictRow, DecisionRow, OutboxRow,
-    TaskRow,
+    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseRow, ClaimRow, Committed, ConflictRow, DecisionRow,
+    OutboxRow, TaskRow,
 };
 use domain::Digest;
 use jiff::Timestamp;
@@ -16,6 +16,8 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     // One order for all writers, so that two batches with the same keys wait for each other instead of deadlocking.
     batch.applications.sort_by(|a, b| a.identity.cmp(&b.identity));
     batch.claims.sort_by_key(|c| (c.digest, c.ordinal));
+    batch.archives.sort_by(|a, b| a.hash.cmp(&b.hash));
+    batch.archives.dedup_by(|a, b| a.hash == b.hash);
     let mut tx = pool.begin().await?;
     if applications(&mut tx, &batch.applications).await? < batch.applications.len() as u64
         || claims(&mut tx, &batch.claims).await? < batch.claims.len() as u64
@@ -32,6 +34,7 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     audit(&mut tx, &batch.audit).await?;
     aliases(&mut tx, &batch.aliases).await?;
     conflicts(&mut tx, &batch.conflicts).await?;
+    archives(&mut tx, &batch.archives).await?;
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await.map_err(unknown)?;
     Ok(Committed::new(batch))
@@ -227,6 +230,20 @@ async fn conflicts(tx: &mut PgConnection, rows: &[ConflictRow]) -> Result<(), St
     .bind(column(rows, |r| bytes(&r.content)))
     .bind(column(rows, |r| r.raw.clone()))
     .bind(column(rows, |r| Moment(r.observed_at)))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+async fn archives(tx: &mut PgConnection, rows: &[ArchiveRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into archives (hash, body) select * from unnest($1::text[], $2::bytea[]) on conflict do nothing",
+    )
+    .bind(column(rows, |r| r.hash.clone()))
+    .bind(column(rows, |r| r.body.clone()))
     .execute(tx)
     .await?;
     Ok(())

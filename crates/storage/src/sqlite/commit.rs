@@ -39,6 +39,13 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
         .await?;
     }
     seconds(&mut tx, &batch).await?;
+    for row in &batch.archives {
+        sqlx::query("insert into archives (hash, body) values (?, ?) on conflict do nothing")
+            .bind(&row.hash)
+            .bind(&row.body)
+            .execute(&mut *tx)
+            .await?;
+    }
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await?;
     Ok(Committed::new(batch))
