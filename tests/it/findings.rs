@@ -17,7 +17,9 @@ fn cases() -> Vec<String> {
 fn check(case: Option<&str>) -> (String, Option<i32>) {
     let folder = root().join("tests/fixtures/beanstandungen");
     let folder = |name: &str| folder.join(name).join("rules").to_str().unwrap().to_owned();
-    let mut arguments = vec!["rules".to_owned(), "check".to_owned(), "--rules".to_owned(), folder("grund")];
+    let workflows = root().join("tests/fixtures/beanstandungen/grund/workflows").to_str().unwrap().to_owned();
+    let fixed = ["rules", "check", "--workflows", &workflows, "--rules", &folder("grund")];
+    let mut arguments: Vec<String> = fixed.map(str::to_owned).to_vec();
     arguments.extend(case.into_iter().flat_map(|name| ["--rules".to_owned(), folder(name)]));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let output = Program::new("").unwrap().run(&arguments, b"").unwrap();

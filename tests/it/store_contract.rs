@@ -3,7 +3,7 @@
 use crate::rows::{alias, at, claim, conflict, granted, id, identity, message_id, referred, together};
 use domain::Digest;
 use std::sync::Arc;
-use storage::{Batch, Store, StoreError};
+use storage::{ArchiveRow, Batch, Store, StoreError};
 
 /// Declares the suite once for each database.
 macro_rules! contract {
@@ -35,6 +35,8 @@ contract!(
     a_second_claim_of_an_ordinal_is_raced_and_writes_nothing,
     an_alias_answers_for_its_application,
     a_conflict_is_kept_beside_the_first,
+    a_message_leaves_only_as_its_first_version,
+    archives_are_kept_once_and_decisions_are_read_in_order,
     tasks_are_listed_oldest_first_by_reason_and_page,
     the_outbox_forgets_what_was_confirmed_and_nothing_else,
     attempts_are_counted_once_a_call,
@@ -177,6 +179,37 @@ async fn a_conflict_is_kept_beside_the_first(store: Arc<dyn Store>) {
     assert_eq!((status.application_id, status.state.as_str(), status.decision), (id("other"), "conflict", None));
     assert_eq!(store.status(id("a")).await.unwrap().unwrap().state, "decided");
     assert_eq!(store.overview(at(10)).await.unwrap().conflicts, 1);
+}
+
+async fn a_message_leaves_only_as_its_first_version(store: Arc<dyn Store>) {
+    let first = granted("a", "1");
+    let mut again = conflict("other", "a");
+    again.outbox = first.outbox.clone();
+    again.outbox[0].body = b"another version".to_vec();
+    assert_eq!(store.commit(first.clone()).await.unwrap().outbox(), first.outbox);
+    assert_eq!(store.commit(again).await.unwrap().outbox(), [], "it was written before");
+    let kept = store.unpublished(at(1_000), 0, 10).await.unwrap();
+    assert_eq!(kept, first.outbox);
+}
+
+async fn archives_are_kept_once_and_decisions_are_read_in_order(store: Arc<dyn Store>) {
+    let row = |hash: &str, body: &[u8]| ArchiveRow { hash: hash.to_owned(), body: body.to_vec() };
+    for (name, client) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        let mut batch = granted(name, client);
+        batch.archives = vec![row("sha256:1", b"first"), row(name, name.as_bytes())];
+        store.commit(batch).await.unwrap();
+    }
+    let mut second = granted("d", "4");
+    second.archives = vec![row("sha256:1", b"second"), row("sha256:1", b"twice in a batch")];
+    store.commit(second).await.unwrap();
+    assert_eq!(store.archive("sha256:1").await.unwrap().as_deref(), Some(b"first".as_slice()));
+    assert_eq!(store.archive("nothing").await.unwrap(), None);
+    let all = store.replayable(None, 10).await.unwrap();
+    let ids: Vec<_> = all.iter().map(|row| row.application.application_id).collect();
+    assert!(ids.len() == 4 && ids.is_sorted(), "{ids:?}");
+    let rest = store.replayable(Some(ids[1]), 1).await.unwrap();
+    assert_eq!(rest[0].application.application_id, ids[2]);
+    assert_eq!(rest[0].decision.application_id, ids[2]);
 }
 
 async fn tasks_are_listed_oldest_first_by_reason_and_page(store: Arc<dyn Store>) {

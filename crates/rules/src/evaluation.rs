@@ -146,12 +146,18 @@ impl Evaluation {
         Ok(())
     }
 
+    /// The day that picks a parameter's version, and a table's row.
+    pub fn day_of(&self, declared: &crate::grammar::Parameter) -> Result<Date, String> {
+        let name = self.rules.base.reference_date(declared);
+        self.dates.get(name).copied().ok_or_else(|| format!("der Stichtag „{name}“ fehlt"))
+    }
+
     /// A parameter's value on its reference date, recorded with its way through the layers.
     pub fn parameter(&self, name: &str) -> Result<Option<crate::value::Value>, String> {
         let base = &self.rules.base;
         let declared = base.parameter(name).ok_or_else(|| format!("parameter.{name} ist im Rahmen nicht erklärt"))?;
         let date_name = base.reference_date(declared);
-        let day = *self.dates.get(date_name).ok_or_else(|| format!("der Stichtag „{date_name}“ fehlt"))?;
+        let day = self.day_of(declared)?;
         let Some(version) = self.rules.value(name, day) else {
             if declared.pflicht {
                 let text = format!("Für „{name}“ gilt am {day} kein Wert.");

@@ -161,8 +161,8 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
     let Some(value) = evaluation.parameter(name).map_err(fail)? else { return Ok(None) };
     let Value::Table(table) = value else { return Err(fail(format!("„{name}“ ist keine Tabelle"))) };
     let keys = cells(keys);
-    let declared = evaluation.rules.base.parameter(name).map(|p| p.schluessel.as_slice()).unwrap_or_default();
-    if let Some(unknown) = keys.keys().find(|key| !declared.iter().any(|d| d.name == **key)) {
+    let Some(declared) = evaluation.rules.base.parameter(name) else { return Ok(None) };
+    if let Some(unknown) = keys.keys().find(|key| !declared.schluessel.iter().any(|d| d.name == **key)) {
         return Err(fail(format!("die Tabelle „{name}“ hat keine Spalte „{unknown}“")));
     }
     let size: usize = keys.iter().map(|(name, cell)| name.len() + cell.len()).sum();
@@ -172,7 +172,8 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
         Some(Cell::Text(text)) => Some(json::decimal(text).map_or_else(|| Cell::Text(text.clone()), Cell::Number)),
         other => other.cloned(),
     };
-    let Some(row) = table.find(text_key) else { return Ok(None) };
+    let day = evaluation.day_of(declared).map_err(fail)?;
+    let Some(row) = table.find(day, text_key) else { return Ok(None) };
     let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     if !evaluation.table_row(name, &keys, row, &columns) {
         return Err(fail("zu viele Tabellenzugriffe in einer Entscheidung"));
@@ -253,6 +254,17 @@ fn numbers(engine: &mut Engine) {
         .register_fn("euro", |text: &str| json::decimal(text).ok_or_else(|| fail(format!("„{text}“ ist kein Betrag"))));
     engine.register_fn("runde_cent", |d: Decimal| cents(d));
     engine.register_fn("runde_cent", |n: INT| cents(Decimal::from(n)));
+    // Statutory rounding: the law says which, so each has its own name. Half away from zero is the commercial rule.
+    for (name, how) in [
+        ("runde_euro", RoundingStrategy::MidpointAwayFromZero),
+        ("runde_euro_ab", RoundingStrategy::ToNegativeInfinity),
+        ("runde_euro_auf", RoundingStrategy::ToPositiveInfinity),
+    ] {
+        engine.register_fn(name, move |amount: Decimal| amount.round_dp_with_strategy(0, how));
+        engine.register_fn(name, |whole: INT| Decimal::from(whole));
+    }
+    engine.register_fn("runde_cent_ab", |d: Decimal| to_cents(d, RoundingStrategy::ToNegativeInfinity));
+    engine.register_fn("runde_cent_auf", |d: Decimal| to_cents(d, RoundingStrategy::ToPositiveInfinity));
     engine.register_fn("min", |a: INT, b: INT| a.min(b));
     engine.register_fn("max", |a: INT, b: INT| a.max(b));
     engine.register_fn("min", |a: Decimal, b: Decimal| a.min(b));
@@ -261,7 +273,11 @@ fn numbers(engine: &mut Engine) {
 
 /// Commercial rounding (half away from zero) to two places, which are then always shown.
 fn cents(amount: Decimal) -> Decimal {
-    let mut rounded = amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero);
+    to_cents(amount, RoundingStrategy::MidpointAwayFromZero)
+}
+
+fn to_cents(amount: Decimal, how: RoundingStrategy) -> Decimal {
+    let mut rounded = amount.round_dp_with_strategy(2, how);
     rounded.rescale(2);
     rounded
 }

@@ -48,13 +48,21 @@ impl Usage {
 }
 
 /// Looks at one script; findings are added.
-pub(crate) fn script(frame: &Frame, script: Script<'_>, ast: &AST, findings: &mut Vec<Diagnostic>) -> Usage {
+///
+/// `called` names functions that other scripts may call: of a Land's script those of the base.
+pub(crate) fn script(
+    frame: &Frame,
+    script: Script<'_>,
+    ast: &AST,
+    called: &[String],
+    findings: &mut Vec<Diagnostic>,
+) -> Usage {
     let file = File { name: script.file, text: script.text };
     let mut look =
         Look { frame, file: &file, usage: Usage::default(), findings, function: String::new(), names: BTreeMap::new() };
     walk(ast, &mut |function, path| look.node(function, path));
     let usage = look.usage;
-    unreachable(frame, &file, ast, findings);
+    unreachable(frame, &file, ast, called, findings);
     usage
 }
 
@@ -263,7 +271,7 @@ fn use_by_call(call: &FnCallExpr, field: &Expr) -> UsedAs {
 }
 
 /// Functions that neither the entry point nor an opening leads to.
-fn unreachable(frame: &Frame, file: &File<'_>, ast: &AST, findings: &mut Vec<Diagnostic>) {
+fn unreachable(frame: &Frame, file: &File<'_>, ast: &AST, called: &[String], findings: &mut Vec<Diagnostic>) {
     let mut calls: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     walk(ast, &mut |function, path| {
         if let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) = path.last() {
@@ -271,7 +279,7 @@ fn unreachable(frame: &Frame, file: &File<'_>, ast: &AST, findings: &mut Vec<Dia
         }
     });
     let opened = frame.funktion.iter().map(|f| f.get_ref().name.get_ref().as_str());
-    let mut open: Vec<String> = opened.chain([ENTRY]).map(str::to_owned).collect();
+    let mut open: Vec<String> = opened.chain([ENTRY]).map(str::to_owned).chain(called.iter().cloned()).collect();
     let mut reached: BTreeSet<String> = BTreeSet::new();
     while let Some(name) = open.pop() {
         if reached.insert(name.clone()) {

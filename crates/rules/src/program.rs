@@ -57,7 +57,7 @@ pub(crate) fn compile(
     let base_ast = compile_one(&engine, frame, base, coverage)?;
     let base_names = names(&base_ast);
     let mut findings = Vec::new();
-    let mut usage = lint::script(frame, base, &base_ast, &mut findings);
+    let mut usage = lint::script(frame, base, &base_ast, &[], &mut findings);
     if !base_names.contains(&(ENTRY.to_owned(), 0)) {
         let file = File { name: base.file, text: base.text };
         findings.push(file.error("skript", 0..0, format!("die Funktion {ENTRY}() fehlt")));
@@ -69,7 +69,8 @@ pub(crate) fn compile(
         None => base_ast,
         Some(script) => {
             let land_ast = compile_one(&engine, frame, script, coverage)?;
-            usage.extend(lint::script(frame, script, &land_ast, &mut findings));
+            let called: Vec<String> = base_names.iter().map(|(name, _)| name.clone()).collect();
+            usage.extend(lint::script(frame, script, &land_ast, &called, &mut findings));
             findings.extend(unopened(frame, script, &land_ast, &base_names, declared));
             base_ast.merge(&land_ast)
         }

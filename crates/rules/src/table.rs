@@ -3,6 +3,7 @@
 use crate::grammar::{Key, Match, Parameter, Type};
 use crate::value::Value;
 use domain::{Decimal, json};
+use jiff::civil::Date;
 use std::collections::BTreeMap;
 use toml::Value as Toml;
 
@@ -40,8 +41,21 @@ impl Cell {
 pub(crate) struct Row {
     pub keys: Vec<Cell>,
     pub value: Value,
+    /// First and last day of the row, where the table has the columns `ab` and `bis`.
+    pub from: Option<Date>,
+    pub to: Option<Date>,
     /// `file:line`.
     pub at: String,
+}
+
+impl Row {
+    fn on(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+    fn overlaps(&self, other: &Self) -> bool {
+        let before = |a: &Self, b: &Self| a.to.zip(b.from).is_some_and(|(end, start)| end < start);
+        !before(self, other) && !before(other, self)
+    }
 }
 
 /// All rows use the same key columns, which are a subset of what the frame declares.
@@ -73,8 +87,11 @@ impl Table {
         let mut rows: Vec<Row> = Vec::with_capacity(raw.len());
         for (i, (cells, at)) in raw.iter().enumerate() {
             let row = read_row(parameter, &columns, cells, at).map_err(|e| (i, e))?;
-            if rows.iter().any(|r| r.keys == row.keys) {
-                return Err((i, "dieselben Schlüssel stehen schon in einer anderen Zeile".into()));
+            if row.from.zip(row.to).is_some_and(|(from, to)| to < from) {
+                return Err((i, "bis liegt vor ab".into()));
+            }
+            if rows.iter().any(|r| r.keys == row.keys && r.overlaps(&row)) {
+                return Err((i, "dieselben Schlüssel stehen für dieselben Tage schon in einer anderen Zeile".into()));
             }
             rows.push(row);
         }
@@ -86,8 +103,8 @@ impl Table {
         self.rows.len()
     }
 
-    /// The row for these keys, or nothing. `key` gives the cell of a column by name.
-    pub fn find(&self, key: impl Fn(&str) -> Option<Cell>) -> Option<&Row> {
+    /// The row in force for these keys, or nothing. `key` gives the cell of a column by name.
+    pub fn find(&self, day: Date, key: impl Fn(&str) -> Option<Cell>) -> Option<&Row> {
         let wanted: Vec<Cell> = self.columns.iter().map(|c| key(&c.name)).collect::<Option<_>>()?;
         let fits = |row: &&Row| {
             self.columns.iter().zip(&row.keys).zip(&wanted).all(|((column, cell), wanted)| match column.how {
@@ -97,7 +114,7 @@ impl Table {
             })
         };
         // Of the rows that fit, the nearest: column by column the smallest `bis` and the largest `ab`.
-        self.rows.iter().filter(fits).min_by(|a, b| {
+        self.rows.iter().filter(|row| row.on(day)).filter(fits).min_by(|a, b| {
             let by_column = self.columns.iter().zip(a.keys.iter().zip(&b.keys));
             by_column
                 .map(|(column, (a, b))| match column.how {
@@ -116,12 +133,13 @@ fn read_row(
     cells: &BTreeMap<String, Toml>,
     at: &str,
 ) -> Result<Row, String> {
-    let known = |name: &String| *name == "wert" || parameter.schluessel.iter().any(|k| k.name == *name);
+    let dates = |name: &str| matches!(name, "ab" | "bis");
+    let known = |name: &String| *name == "wert" || dates(name) || parameter.schluessel.iter().any(|k| k.name == *name);
     if let Some(name) = cells.keys().find(|name| !known(name)) {
         let names: Vec<&str> = parameter.schluessel.iter().map(|k| k.name.as_str()).collect();
-        return Err(format!("die Spalte „{name}“ gibt es nicht; möglich sind {} und wert", names.join(", ")));
+        return Err(format!("die Spalte „{name}“ gibt es nicht; möglich sind {}, ab, bis und wert", names.join(", ")));
     }
-    if cells.len() != columns.len() + 1 {
+    if cells.keys().filter(|name| !dates(name)).count() != columns.len() + 1 {
         return Err("alle Zeilen einer Fassung brauchen dieselben Spalten und die Spalte wert".into());
     }
     let keys = columns
@@ -130,5 +148,13 @@ fn read_row(
         .collect::<Result<_, _>>()?;
     let value = cells.get("wert").ok_or("die Spalte „wert“ fehlt")?;
     let value = Value::read_scalar(parameter.inhalt.unwrap_or(Type::Text), value)?;
-    Ok(Row { keys, value, at: at.to_owned() })
+    let day = |name: &str| match cells.get(name) {
+        None => Ok(None),
+        Some(Toml::String(text)) if text.is_empty() => Ok(None),
+        Some(cell) => match Value::read_scalar(Type::Datum, cell)? {
+            Value::Date(day) => Ok(Some(day)),
+            _ => Err(format!("„{cell}“ ist kein Tag")),
+        },
+    };
+    Ok(Row { keys, value, from: day("ab")?, to: day("bis")?, at: at.to_owned() })
 }
