@@ -79,3 +79,36 @@ fn findings_are_there_for_machines_too() {
     assert_eq!(place["artifactLocation"]["uri"], "kommune/053150000000/probe.toml");
     assert_eq!((place["region"]["startLine"].as_u64(), place["region"]["startColumn"].as_u64()), (Some(6), Some(8)));
 }
+
+#[test]
+fn every_competence_mode_has_an_example_that_loads_and_decides() {
+    let howto = fs::read_to_string(root().join("docs/howto/kompetenzmodi.md")).unwrap();
+    for (mode, amount) in [
+        ("bund_abschliessend", "255.00"),
+        ("bund_rahmen_delegiert", "100.00"),
+        ("bund_vorgabe_land_rvo", "15000.00"),
+        ("bund_ersetzt_durch_land", "20000.00"),
+        ("land_kommune_satzung", "120.00"),
+        ("bund_anspruch_land_verfahren", "35.00"),
+        ("programmvereinbarung", "1200.00"),
+    ] {
+        let rules = root().join("tests/fixtures/modi").join(mode).join("rules");
+        let workflow = "dienst = \"beispiel\"\ntitel = \"Beispiel\"\n[[formular]]\nversion = \"1\"\nab = 2020-01-01\n\
+                        [freitext]\nfelder = [\"/frei\"]\n";
+        let form = r#"{"type":"object","properties":{"erfuellt":{"type":"boolean"},"frei":{"type":"string"}}}"#;
+        let program = Program::new("").unwrap();
+        let folder = program.folder().join("workflows/beispiel");
+        fs::create_dir_all(folder.join("form")).unwrap();
+        fs::write(folder.join("workflow.toml"), workflow).unwrap();
+        fs::write(folder.join("form/1.schema.json"), form).unwrap();
+        let application = r#"{"id":"1","service":"beispiel","ars":"053150000000","data":{"erfuellt":true}}"#;
+        let arguments =
+            ["decide", "--at", "2026-11-22", "--workflows", "workflows", "-", "--rules", rules.to_str().unwrap()];
+        let output = program.run(&arguments, application.as_bytes()).unwrap();
+        let decision: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(decision["result"]["betrag"], amount, "{mode}: {decision}");
+        let machine = mode != "programmvereinbarung";
+        assert_eq!(decision["automatic"], machine, "{mode}: {decision}");
+        assert!(howto.contains(&format!("modus  = \"{mode}\"")), "the howto shows {mode}");
+    }
+}

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::{operate, output};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use storage::{ReplayRow, Store};
 use workflow::{Replay, Replayer, Stored};
 
@@ -71,10 +72,9 @@ async fn fetch(
     let named: Option<rules::Manifest> = manifest.as_ref().and_then(|body| serde_json::from_slice(body).ok());
     archive.insert(hash.clone(), manifest);
     for digest in named.iter().flat_map(|m| m.files.values().chain([&m.form])) {
-        let text = digest.hex();
-        if !archive.contains_key(&text) {
-            let body = store.archive(&text).await?;
-            archive.insert(text, body);
+        if let Entry::Vacant(vacant) = archive.entry(digest.hex()) {
+            let body = store.archive(vacant.key()).await?;
+            vacant.insert(body);
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
         Format::Sarif => output::line(&serde_json::to_string_pretty(&sarif(&findings)).unwrap_or_default()),
         Format::Text => {
             findings.iter().for_each(|finding| output::line(&text(&tree, finding)));
-            let summary = book.map(|book| {
+            let summary = book.filter(|_| !has_errors(&findings)).map(|book| {
                 let sets: usize = book.services().map(|service| book.places(service).count()).sum();
                 format!(
                     "{} Dateien, {} Dienste, {sets} Regelwerke: in Ordnung",

@@ -33,10 +33,13 @@ pub enum ReplayError {
     Different(&'static str),
 }
 
+/// A restored rule set with its compiled form.
+type Ready = Arc<(Restored, Arc<Form>)>;
+
 /// Replays decisions; a rule set is restored once.
 #[derive(Debug, Default)]
 pub struct Replayer {
-    restored: HashMap<String, Result<Arc<(Restored, Arc<Form>)>, ArchiveError>>,
+    restored: HashMap<String, Result<Ready, ArchiveError>>,
 }
 
 impl Replayer {
@@ -90,11 +93,7 @@ impl Replayer {
         }
     }
 
-    fn restored(
-        &mut self,
-        hash: &str,
-        fetch: &mut dyn FnMut(&str) -> Option<Vec<u8>>,
-    ) -> Result<Arc<(Restored, Arc<Form>)>, ArchiveError> {
+    fn restored(&mut self, hash: &str, fetch: &mut dyn FnMut(&str) -> Option<Vec<u8>>) -> Result<Ready, ArchiveError> {
         if let Some(known) = self.restored.get(hash) {
             return known.clone();
         }
