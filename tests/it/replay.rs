@@ -31,6 +31,13 @@ async fn stored_decisions_are_met_again_and_tampering_is_reported() {
     assert_eq!((status, text.trim()), (Some(0), format!("{decisions} decisions replayed, 0 differences").as_str()));
     assert!(decisions > 300, "{text}");
 
+    // The same applications under the same rules end the same.
+    let rules = crate::repository::root().join("rules");
+    let arguments = ["rules", "simulate", "--stored", "--new", rules.to_str().unwrap(), "--at", "2026-11-22"];
+    let simulated = Program::new("").unwrap().with("DATABASE_URL", &url).run(&arguments, b"").unwrap();
+    let said = String::from_utf8(simulated.stdout).unwrap();
+    assert!(said.starts_with(&format!("{decisions} Anträge, 0 mit anderem Ergebnis")), "{said}");
+
     // One byte of one stored decision.
     let change = "update decisions set decision = replace(cast(decision as text), '\"decision_no\":1', '\"decision_no\":2') \
                   where application_id = (select min(application_id) from decisions)";
@@ -67,9 +74,16 @@ fn a_pack_decides_like_its_folder_and_a_changed_one_is_refused() {
         let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         (output.status.code(), said)
     };
-    assert_eq!(run(&["rules", "pack", path], "").0, Some(0));
+    // What opens automatic decisions is released by two persons, or was in force before.
+    let (status, said) = run(&["rules", "pack", path, "--approved-by", "A", "--approved-by", "A"], "");
+    assert!(status == Some(2) && said.contains("§ 46 Abs. 5 StVO") && said.contains("two persons"), "{said}");
+    let pack_it = || run(&["rules", "pack", path, "--approved-by", "A", "--approved-by", "B"], "");
+    assert_eq!(pack_it().0, Some(0));
     let first = std::fs::read(&pack).unwrap();
-    assert_eq!(run(&["rules", "pack", path], "").0, Some(0));
+    assert_eq!(pack_it().0, Some(0));
+    let next = program.folder().join("next.pack");
+    let arguments = ["rules", "pack", next.to_str().unwrap(), "--previous", path];
+    assert_eq!(run(&arguments, "").0, Some(0), "nothing opens that was not open");
     assert_eq!(std::fs::read(&pack).unwrap(), first, "the same rules give the same bytes");
     let application = testkit::applications::parking("p").to_string();
     let decide = |more: &[&str]| {

@@ -48,8 +48,7 @@ fn service_drift(
                 Some(_) => continue,
             };
             if seen.insert((read.file.clone(), read.line, read.column, code)) {
-                let help =
-                    (code == "feld").then(|| format!("Felder auf dieser Ebene: {}", siblings(form, &read.pointer)));
+                let help = (code == "feld").then(|| siblings(form, &read.pointer));
                 findings.push(Diagnostic::at(tree, code, &read.file, read.line, read.column, message, help));
             }
         }
@@ -58,9 +57,11 @@ fn service_drift(
 }
 
 fn siblings(form: &workflow::Form, pointer: &str) -> String {
-    let parent = pointer.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let (parent, name) = pointer.rsplit_once('/').unwrap_or(("", pointer));
     let names = form.field_names(parent);
-    if names.is_empty() { "keine".to_owned() } else { names.join(", ") }
+    let meant = rules::nearest(name, names.iter().map(String::as_str)).map(|word| format!("meinten Sie „{word}“? "));
+    let there = if names.is_empty() { "keine".to_owned() } else { names.join(", ") };
+    format!("{}Felder auf dieser Ebene: {there}", meant.unwrap_or_default())
 }
 
 /// Whether a JSON Schema type can be used as a script uses it. Where the form leaves the type open, anything fits.

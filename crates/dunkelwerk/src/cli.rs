@@ -116,6 +116,12 @@ pub struct RulesPack {
     /// File to write; `-` is standard output.
     #[arg(value_name = "OUT")]
     pub out: String,
+    /// The pack in force: only what opens automatic decisions beyond it needs a release.
+    #[arg(long, value_name = "PACK")]
+    pub previous: Option<PathBuf>,
+    /// A person who releases what newly opens automatic decisions; two are needed. The pack names them.
+    #[arg(long, value_name = "NAME")]
+    pub approved_by: Vec<String>,
 }
 
 #[derive(Args)]
@@ -132,8 +138,11 @@ pub struct RulesSimulate {
     #[arg(long, value_name = "DIR")]
     pub new: PathBuf,
     /// Files with one envelope a line (NDJSON); `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "stored", value_name = "FILE")]
     pub files: Vec<String>,
+    /// Applications of the database (DATABASE_URL) instead of files.
+    #[arg(long, conflicts_with = "files")]
+    pub stored: bool,
     /// Time of both decisions (RFC 3339, or a day); default: now.
     #[arg(long, value_name = "DATETIME")]
     pub at: Option<String>,

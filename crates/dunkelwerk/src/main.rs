@@ -64,7 +64,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Explain(explain) => rules_tools::explain(config, &explain),
             RulesCommand::Pack(arguments) => pack::pack(&config, &arguments),
             RulesCommand::Diff(diff) => rules_tools::diff(&config, &diff),
-            RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate),
+            RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate).await,
             RulesCommand::Trial => trial::child(),
         },
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,

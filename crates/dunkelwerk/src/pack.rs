@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::{load, output};
 use domain::Digest;
-use rules::{RuleBook, has_errors};
+use rules::{RuleBook, SourceTree};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,6 +19,9 @@ struct Head {
     dunkelwerk_rules: u32,
     sha256: Digest,
     files: usize,
+    /// Who released what newly opens automatic decisions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    approved_by: Vec<String>,
 }
 
 const FORMAT: u32 = 1;
@@ -26,21 +29,51 @@ const FORMAT: u32 = 1;
 /// Packs rules that have no errors.
 pub fn pack(config: &Config, arguments: &RulesPack) -> Result<(), Failure> {
     let tree = load::rule_files(config, &arguments.sources)?;
-    let (_, findings) = RuleBook::load(&tree);
-    if has_errors(&findings) {
+    let Some(book) = RuleBook::load(&tree).0 else {
         output::error("dunkelwerk: rules with errors are not packed; see rules check");
         return Err(Failure::Findings);
-    }
+    };
+    released(&book, arguments)?;
     let file_line = |entry: (&String, &String)| serde_json::to_string(&entry).unwrap_or_default();
     let lines: Vec<String> = tree.files.iter().map(file_line).collect();
     let sha256 = Digest::of_parts(lines.iter().map(|line| line.as_bytes()));
-    let head = Head { dunkelwerk_rules: FORMAT, sha256, files: lines.len() };
+    let head =
+        Head { dunkelwerk_rules: FORMAT, sha256, files: lines.len(), approved_by: arguments.approved_by.clone() };
     let head = serde_json::to_string(&head).unwrap_or_default();
     let all: Vec<String> = [head].into_iter().chain(lines).collect();
     output::write(&arguments.out, &all)
         .map_err(|e| Failure::Unreachable(format!("{} cannot be written: {e}", arguments.out)))?;
     if arguments.out != "-" {
         output::line(&format!("{}: {} files, sha256:{}", arguments.out, tree.files.len(), sha256.hex()));
+    }
+    Ok(())
+}
+
+/// What opens automatic decisions for the first time needs a norm, its source and two persons.
+fn released(book: &RuleBook, arguments: &RulesPack) -> Result<(), Failure> {
+    let before = match &arguments.previous {
+        None => BTreeMap::new(),
+        Some(path) => {
+            let tree = SourceTree { files: read(path)? };
+            RuleBook::load(&tree).0.map(|book| book.automation()).unwrap_or_default()
+        }
+    };
+    let new: Vec<(String, Option<String>)> =
+        book.automation().into_iter().filter(|(what, _)| !before.contains_key(what)).collect();
+    let mut persons: Vec<&String> = arguments.approved_by.iter().filter(|name| !name.trim().is_empty()).collect();
+    persons.sort();
+    persons.dedup();
+    let unsourced = new.iter().find(|(_, source)| source.as_ref().is_none_or(|source| source.trim().is_empty()));
+    if let Some((what, _)) = unsourced {
+        return Err(Failure::Usage(format!("„{what}“ opens automatic decisions without a source; add quelle = \"…\"")));
+    }
+    if !new.is_empty() && persons.len() < 2 {
+        output::error("newly opened for automatic decisions:");
+        new.iter().for_each(|(what, source)| {
+            output::error(&format!("  {what} ({})", source.as_deref().unwrap_or_default()));
+        });
+        let text = "two persons release this: --approved-by NAME --approved-by NAME (or --previous PACK that had it)";
+        return Err(Failure::Usage(text.into()));
     }
     Ok(())
 }

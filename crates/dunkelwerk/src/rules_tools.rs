@@ -4,11 +4,15 @@ use crate::cli::{RulesCoverage, RulesDiff, RulesExplain, RulesSimulate, RulesTes
 use crate::config::Config;
 use crate::decide::{instant, read, trial_office, trusted_by};
 use crate::failure::Failure;
-use crate::{load, output, rules_check};
+use crate::{load, operate, output, rules_check};
 use authoring::{LegalCase, evaluate, read_cases};
-use domain::Decision;
+use domain::{Decision, Sender};
 use rules::{RuleBook, SourceTree};
 use std::path::Path;
+use std::sync::Arc;
+
+/// Stored applications read at once.
+const PAGE: u32 = 500;
 
 fn cases(tree: &SourceTree) -> Result<Vec<LegalCase>, Failure> {
     let (cases, errors) = read_cases(&tree.files);
@@ -104,25 +108,41 @@ pub fn diff(config: &Config, arguments: &RulesDiff) -> Result<(), Failure> {
 }
 
 /// `rules simulate`
-pub fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(), Failure> {
+pub async fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(), Failure> {
     let at = instant(arguments.at.as_deref())?;
     let old = trial_office(&mut config, &arguments.sources)?;
     let sources = Sources { rules: vec![arguments.new.clone()], workflows: arguments.sources.workflows.clone() };
     let new = trial_office(&mut config, &sources)?;
     let mut pairs = Vec::new();
+    let mut both = |place: &str, envelope: &[u8], sender: &Arc<Sender>| {
+        let decide = |office| evaluate(office, sender, envelope, at);
+        match (decide(&old), decide(&new)) {
+            (Ok(before), Ok(after)) => pairs.push((before, after)),
+            (Err(why), _) | (_, Err(why)) => output::error(&format!("{place}: {why}")),
+        }
+    };
     for file in &arguments.files {
         let text = read(file)?;
         let sender = trusted_by(&text);
         let progress = output::progress(text.len());
         for (number, line) in text.split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.trim_ascii().is_empty()) {
-            let decide = |office| evaluate(office, &sender, line, at);
-            match (decide(&old), decide(&new)) {
-                (Ok(before), Ok(after)) => pairs.push((before, after)),
-                (Err(why), _) | (_, Err(why)) => output::error(&format!("{file}:{}: {why}", number + 1)),
-            }
+            both(&format!("{file}:{}", number + 1), line, &sender);
             progress.inc(line.len() as u64 + 1);
         }
         progress.finish_and_clear();
+    }
+    if arguments.stored {
+        let store = storage::open(&operate::database_url(&config)).await?;
+        let mut after = None;
+        loop {
+            let rows = store.replayable(after, PAGE).await?;
+            let Some(last) = rows.last() else { break };
+            after = Some(last.application.application_id);
+            for row in &rows {
+                let id = row.application.application_id.to_string();
+                both(&id, &row.application.raw, &trusted_by(&row.application.raw));
+            }
+        }
     }
     let simulation = authoring::simulate(pairs.into_iter());
     output::line(simulation.text().trim_end());

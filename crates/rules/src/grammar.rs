@@ -162,8 +162,8 @@ pub(crate) struct Permission {
     pub umfang: Vec<Scope>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
-    #[serde(default, rename = "quelle")]
-    pub _quelle: Option<String>,
+    #[serde(default)]
+    pub quelle: Option<String>,
 }
 
 impl Automation {

@@ -1,7 +1,7 @@
 //! What a script does with names, found without running it: undeclared ones, unreachable functions, divisions that lose
 //! cents, and which form fields it reads as what.
 
-use crate::diagnostic::{Diagnostic, File};
+use crate::diagnostic::{Diagnostic, File, nearest};
 use crate::grammar::{Frame, Type};
 use crate::program::{ENTRY, Script, place};
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
@@ -121,6 +121,24 @@ impl Look<'_> {
         self.findings.push(self.file.error_at(code, line, column, message));
     }
 
+    /// A name that the frame does not have, with the one that was probably meant.
+    fn undeclared<'k>(
+        &mut self,
+        position: Position,
+        message: String,
+        name: &str,
+        known: impl Iterator<Item = &'k str>,
+    ) {
+        let known: Vec<&str> = known.collect();
+        let meant = nearest(name, known.iter().copied()).map(|word| format!("meinten Sie „{word}“? "));
+        let help = format!("{}Erklärt sind: {}", meant.unwrap_or_default(), known.join(", "));
+        let before = self.findings.len();
+        self.error("nicht_erklaert", position, message);
+        if let Some(finding) = self.findings.get_mut(before) {
+            finding.help = Some(help);
+        }
+    }
+
     fn parameter(&self, name: &str) -> Option<Type> {
         self.frame.parameter.iter().map(|p| p.get_ref()).find(|p| p.name.get_ref() == name).map(|p| p.typ)
     }
@@ -133,7 +151,9 @@ impl Look<'_> {
         match (call.name.as_str(), first) {
             ("pruefe", Some(name)) => {
                 if !self.frame.pruefung.iter().any(|c| *c.get_ref().id.get_ref() == name) {
-                    self.error("nicht_erklaert", position, format!("die Prüfung „{name}“ ist im Rahmen nicht erklärt"));
+                    let known = self.frame.pruefung.iter().map(|c| c.get_ref().id.get_ref().as_str());
+                    let message = format!("die Prüfung „{name}“ ist im Rahmen nicht erklärt");
+                    self.undeclared(position, message, &name, known);
                 }
                 self.usage.checks.insert(name);
             }
@@ -176,7 +196,8 @@ impl Look<'_> {
             "parameter" => {
                 self.usage.parameters.insert((*name).to_owned());
                 if self.parameter(name).is_none() {
-                    self.error("nicht_erklaert", *position, format!("parameter.{name} ist im Rahmen nicht erklärt"));
+                    let known = self.frame.parameter.iter().map(|p| p.get_ref().name.get_ref().as_str());
+                    self.undeclared(*position, format!("parameter.{name} ist im Rahmen nicht erklärt"), name, known);
                 }
             }
             "stichtag" => {

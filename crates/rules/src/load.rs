@@ -10,6 +10,7 @@ mod values;
 use crate::contract::{self, Setter};
 use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File, has_errors};
+use crate::german;
 use crate::grammar::{Deviation, Effect, Frame, MunicipalValues, Municipality, Parameter, Setting, Type};
 use crate::layers::{Base, Competence, FunctionSource, Procedure, RuleSet, Version, Versions};
 use crate::lint::{self, FieldRead, Usage};
@@ -117,6 +118,29 @@ impl RuleBook {
     pub fn places(&self, service: &ServiceName) -> impl Iterator<Item = &Ars> {
         self.sets.get(service).into_iter().flat_map(BTreeMap::keys)
     }
+    /// Everything that opens automatic decisions, with its source: the norms of the frames, and those by which a Land
+    /// makes a code apply.
+    pub fn automation(&self) -> BTreeMap<String, Option<String>> {
+        let mut opens = BTreeMap::new();
+        for (service, places) in &self.sets {
+            for base in places.values().map(|set| &set.base) {
+                let frame = &base.frame;
+                let in_force = frame.status == crate::grammar::Status::Geltend;
+                let norms = frame.automatik.get_ref().erlaubt_durch.iter();
+                for norm in norms.filter(|n| in_force && n.status == crate::grammar::Status::Geltend) {
+                    let what = format!("{service}: {} ab {} für {:?}", norm.norm, norm.ab.0, norm.umfang);
+                    opens.insert(what, norm.quelle.clone());
+                }
+                if let Some(land) = &base.land_automation {
+                    let name = base.land.map_or("", Land::title);
+                    let what = format!("{service}: {name} durch {} ab {}", land.anwendungsnorm, land.ab.0);
+                    opens.insert(what, land.quelle.clone());
+                }
+            }
+        }
+        opens
+    }
+
     /// Norms of automation that are no longer in force on a day and have no successor: warnings.
     pub fn expired_norms(&self, tree: &SourceTree, day: Date) -> Vec<Diagnostic> {
         let frames: BTreeMap<&str, &Base> =
@@ -160,8 +184,8 @@ struct Loader<'a> {
     /// Only the files of one rule set are there.
     part: bool,
     findings: Vec<Diagnostic>,
-    /// What the scripts of a service use, by its folder.
-    usage: BTreeMap<String, Usage>,
+    /// What the scripts of a service use, by its folder; nothing where one of them cannot be read.
+    usage: BTreeMap<String, Option<Usage>>,
 }
 
 /// A service's own level, parsed and compiled.
@@ -205,9 +229,10 @@ impl<'a> Loader<'a> {
         }
         self.unknown_files(&services);
         for service in &services {
-            let usage = self.usage.remove(&service.folder).unwrap_or_default();
             let path = service.frame_path();
             book.declared.extend(declared(service, &self.file(&path)));
+            // Of a script that cannot be read nobody knows what it uses.
+            let Some(usage) = self.usage.remove(&service.folder).flatten() else { continue };
             let findings = lint::unused(&service.frame, &self.file(&path), &usage);
             self.findings.extend(findings);
             book.fields.entry(service.name.clone()).or_default().extend(usage.fields);
@@ -250,7 +275,7 @@ impl<'a> Loader<'a> {
         toml::from_str(text)
             .map_err(|e| {
                 let span = e.span().unwrap_or(0..0);
-                self.findings.push(self.file(path).error("form", span, german(e.message())));
+                self.findings.push(self.file(path).error("form", span, german::toml(e.message())));
             })
             .ok()
     }
@@ -283,16 +308,4 @@ fn service_in<'s, 'a>(services: &'s [Service<'a>], name: &str, land: Option<Land
     let mut named = services.iter().filter(|service| service.name.as_str() == name);
     let common = named.clone().find(|service| service.land.is_none());
     named.find(|service| service.land.is_some() && service.land == land).or(common)
-}
-
-/// The parts of toml's messages that authors meet most, in German.
-fn german(message: &str) -> String {
-    message
-        .replace("unknown field", "unbekannter Schlüssel")
-        .replace("missing field", "es fehlt der Schlüssel")
-        .replace("unknown variant", "unbekanntes Wort")
-        .replace("expected one of", "möglich sind")
-        .replace("duplicate key", "doppelter Schlüssel")
-        .replace("invalid type:", "falscher Typ:")
-        .replace(", expected ", ", erwartet: ")
 }

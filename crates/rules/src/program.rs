@@ -4,6 +4,7 @@ use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File, has_errors};
 use crate::dialect;
 use crate::engine::{MAX_SCRIPT, engine, globals};
+use crate::german;
 use crate::grammar::Frame;
 use crate::lint::{self, Usage};
 use domain::Level;
@@ -101,7 +102,7 @@ fn compile_one(
     let parse = |text: &str| {
         engine.compile_with_scope(&globals(), text).map_err(|e| {
             let (line, column) = place(e.position());
-            vec![file.error_at("skript", line, column, format!("das Skript ist nicht lesbar: {}", e.err_type()))]
+            vec![file.error_at("skript", line, column, german::script(e.err_type()))]
         })
     };
     let ast = parse(script.text)?;

@@ -29,8 +29,8 @@ pub(crate) struct LandAutomation {
     pub ab: Day,
     #[serde(default)]
     pub status: Status,
-    #[serde(default, rename = "quelle")]
-    pub _quelle: Option<String>,
+    #[serde(default)]
+    pub quelle: Option<String>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
 }

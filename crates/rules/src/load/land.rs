@@ -73,13 +73,19 @@ impl<'a> Loader<'a> {
             match compile(&service.frame, base, on(land, day), declared, self.coverage) {
                 Ok(compiled) => {
                     programs.push((day, Arc::new(compiled.program)));
-                    self.usage.entry(service.folder.clone()).or_default().extend(compiled.usage);
+                    let usage = self.usage.entry(service.folder.clone()).or_insert_with(|| Some(Usage::default()));
+                    if let Some(usage) = usage {
+                        usage.extend(compiled.usage);
+                    }
                     // The base's own warnings come again with every Land.
                     let new = compiled.warnings.into_iter().filter(|w| !self.findings.contains(w));
                     let new: Vec<Diagnostic> = new.collect();
                     self.findings.extend(new);
                 }
-                Err(findings) => self.findings.extend(findings),
+                Err(findings) => {
+                    self.usage.insert(service.folder.clone(), None);
+                    self.findings.extend(findings);
+                }
             }
         }
         programs

@@ -67,6 +67,9 @@ impl<'a> Loader<'a> {
         let versions = into.0.entry(parameter.name.get_ref().clone()).or_default();
         let from = setting.ab.get_ref().0;
         let to = setting.bis.map(|d| d.0);
+        if setting.norm.get_ref().trim().is_empty() || setting.quelle.trim().is_empty() {
+            self.findings.push(file.error("norm", setting.norm.span(), "jeder Wert nennt seine Norm und seine Quelle"));
+        }
         if to.is_some_and(|to| to < from) {
             self.findings.push(file.error("geltung", setting.ab.span(), "bis liegt vor ab"));
         }
