@@ -6,6 +6,7 @@ use crate::{hostile, repository};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -73,6 +74,39 @@ async fn sighup_takes_new_rules_as_a_whole_or_keeps_the_old() {
     hang_up(&running, "the new rules are in force").await;
     assert_eq!(fee(&portal, "after-a-right-file").await, "77.00");
     assert!(running.is_alive() && running.pid() == pid);
+}
+
+#[tokio::test]
+async fn a_stop_switch_takes_hold_at_sighup_and_stays_inside() {
+    let _turn = testkit::services::shared().await;
+    let program = Program::new("").unwrap();
+    let risk = program.folder().join("risk.toml");
+    let set = |text: &str, mode: u32| {
+        fs::write(&risk, text).unwrap();
+        fs::set_permissions(&risk, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set("", 0o600);
+    fs::write(program.folder().join("dunkelwerk.toml"), format!("risk_file = {risk:?}\n{}", config())).unwrap();
+    let running = program.serve().unwrap();
+    let portal = Portal::new(running.address());
+    portal.decides(&parking("free")).await;
+
+    // Readable by everyone, or for nothing: refused, and nothing changes.
+    let stop = "[[stop]]\nwhere = { service = \"bewohnerparkausweis\", land = \"nw\" }\nreason = \"geheim-4711\"\n";
+    set(stop, 0o644);
+    hang_up(&running, "the old rules stay in force").await;
+    assert!(running.log().contains("chmod o-rwx"), "{}", running.log());
+    set(&stop.replace("nw", "xx"), 0o600);
+    hang_up(&running, "the old rules stay in force").await;
+    portal.decides(&parking("still-free")).await;
+
+    set(stop, 0o600);
+    hang_up(&running, "the new rules are in force").await;
+    let (_, url) = portal.accepted(parking("held").to_string()).await;
+    let status = portal.outcome(&url).await;
+    assert_eq!(status["outcome"], "referred", "{status}");
+    let text = status.to_string();
+    assert!(!text.contains("stop") && !text.contains("4711") && !text.contains("proposal"), "{text}");
 }
 
 #[tokio::test]

@@ -182,3 +182,15 @@ fn checks_against_the_form_find_what_a_beginner_gets_wrong() {
         assert!(found["line"].as_u64().unwrap() > 1, "{found}");
     }
 }
+
+#[test]
+fn a_norm_that_ran_out_is_a_warning_on_the_day_it_did() {
+    let frame = "bund/bewohnerparkausweis/rahmen.toml";
+    let folder =
+        copy(&[(frame, "umfang = [\"erteilung\"], quelle", "bis = 2026-10-31, umfang = [\"erteilung\"], quelle")]);
+    let check = |day: &str| run(&["rules", "check", "--at", day, "--rules", path(folder.path())], "");
+    let (status, text, _) = check("2026-11-01");
+    assert!(text.contains("Warnung[abgelaufen]") && text.contains("§ 46 Abs. 5 StVO"), "{text}");
+    assert_eq!(status, Some(0), "a warning does not fail");
+    assert!(!check("2026-10-31").1.contains("abgelaufen"));
+}

@@ -216,6 +216,10 @@ fn what_nobody_opened_is_refused_at_load() {
         ),
         ("nicht_erklaert", vec![("bund/probe/2025-01-01.rhai", "fn entscheide() { #{ a: parameter.nichts } }".into())]),
         ("datei", vec![("kommune/053150000000/skript.rhai", "fn x() {}".into())]),
+        // A Land's helper of a host function's name would answer for every federal check.
+        ("dialekt", vec![(LAND, HEAD.into()), (LAND_SCRIPT, "private fn pruefe(id, ok, werte) { true }".into())]),
+        ("dialekt", vec![(LAND, HEAD.into()), (LAND_SCRIPT, "private fn schicht_laeuft(a, b) { }".into())]),
+        ("norm", vec![(VALUES, value("12.00", "festsetzung").replace("norm = \"n\"", "norm = \" \""))]),
     ];
     for (code, files) in cases {
         let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
