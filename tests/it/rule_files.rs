@@ -98,3 +98,35 @@ fn rules_check_prints_each_wrong_fee_and_exits_with_1() {
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stdout).unwrap().contains("in Ordnung"));
 }
+
+#[test]
+fn every_rule_set_comes_back_from_its_archive_with_its_hash() {
+    let form = "{}";
+    let trees = repository_and_modes();
+    let mut restored = 0;
+    for tree in &trees {
+        let book = rule_book(tree);
+        for service in book.services() {
+            for ars in book.places(service) {
+                let set = book.rule_set(service, ars).unwrap();
+                let archive = book.archive(service, ars, Some(&**set), form);
+                let hash = set.hash(&Digest::of(form.as_bytes()));
+                assert_eq!(archive[0].hash, hash);
+                let mut fetch = |wanted: &str| archive.iter().find(|a| a.hash == wanted).map(|a| a.body.clone());
+                let back = RuleBook::restore(&hash, &mut fetch).unwrap_or_else(|e| panic!("{service} {ars}: {e}"));
+                assert_eq!(back.rules.rule_set(service, ars).unwrap().hash(&Digest::of(form.as_bytes())), hash);
+                restored += 1;
+            }
+        }
+    }
+    assert!(restored > 30, "{restored}");
+}
+
+/// The shipped rules, and one example of each competence mode.
+fn repository_and_modes() -> Vec<SourceTree> {
+    let modes = std::fs::read_dir(root().join("tests/fixtures/modi")).unwrap();
+    let folder = |entry: std::io::Result<std::fs::DirEntry>| {
+        format!("tests/fixtures/modi/{}/rules", entry.unwrap().file_name().to_string_lossy())
+    };
+    modes.map(folder).chain(["rules".to_owned()]).map(|folder| overlay(&[&folder])).collect()
+}

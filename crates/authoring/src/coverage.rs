@@ -1,6 +1,6 @@
 //! What legal cases touch and what they do not: branches, checks, parameters and openings, by file.
 
-use domain::{Ars, Decision, Level};
+use domain::{Decision, Level};
 use rules::{Coverage, Declared, DeclaredKind, RuleBook};
 use std::collections::BTreeMap;
 
@@ -38,8 +38,8 @@ pub fn coverage(book: &RuleBook, branches: &Coverage, decisions: &[Decision]) ->
         file.count(ran, branch.line, || format!("dieser Zweig (Spalte {}) läuft in keinem Fall", branch.column));
     }
     for declared in book.declared() {
-        let used = decisions.iter().filter(|d| d.service == declared.service && frame_of(book, d, &declared.file));
-        let touched = used.into_iter().any(|decision| touches(declared, decision));
+        let mut used = decisions.iter().filter(|d| d.service == declared.service && frame_of(book, d, &declared.file));
+        let touched = used.any(|decision| touches(declared, decision));
         files.entry(declared.file.clone()).or_default().count(touched, declared.line, || text(declared));
     }
     files.values_mut().for_each(|file| file.missing.sort_by_key(|missing| missing.line));
@@ -48,8 +48,7 @@ pub fn coverage(book: &RuleBook, branches: &Coverage, decisions: &[Decision]) ->
 
 /// Whether a decision was made under the frame of this file.
 fn frame_of(book: &RuleBook, decision: &Decision, file: &str) -> bool {
-    let set = |ars: &Ars| book.rule_set(&decision.service, ars).is_some_and(|set| set.frame_file() == file);
-    set(&decision.ars)
+    book.rule_set(&decision.service, &decision.ars).is_some_and(|set| set.frame_file() == file)
 }
 
 fn touches(declared: &Declared, decision: &Decision) -> bool {

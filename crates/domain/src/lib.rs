@@ -4,6 +4,7 @@
 //! Start with [`Decision`] (what comes out) and [`Envelope`] (what comes in).
 
 mod ars;
+pub mod decimal_text;
 mod decision;
 mod digest;
 mod envelope;

@@ -4,8 +4,7 @@
 
 use crate::failure::Failure;
 use crate::output;
-use domain::{ApplicationId, Ars, Channel, ClientId, Decision, Digest, Land, ReferralReason, ServiceName, TrustLevel};
-use jiff::Timestamp;
+use domain::{ApplicationId, Ars, ClientId, Decision, Digest, Land, ReferralReason, ServiceName};
 use rules::{Context, Facts, RuleBook, RuleSet, SourceTree};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -31,7 +30,7 @@ struct Input {
 }
 
 /// What the child says of one script.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Tried {
     service: String,
     land: String,
@@ -41,7 +40,7 @@ struct Tried {
 }
 
 /// What the child says at its end.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Summary {
     refused: Vec<String>,
     micros: u64,
@@ -65,20 +64,22 @@ pub fn run(tree: &SourceTree) -> Result<(), Failure> {
         .map_err(|e| dead(format!("no child process for the trial: {e}")))?;
     let input = Input { files: without_places(tree), data: Value::Null };
     let bytes = serde_json::to_vec(&input).map_err(|e| dead(e.to_string()))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A child that died says so by its exit status.
-        let _ = stdin.write_all(&bytes);
-    }
-    let status = child.wait().map_err(|e| dead(e.to_string()))?;
-    let mut said = String::new();
-    if let Some(mut stdout) = child.stdout.take() {
-        stdout.read_to_string(&mut said).map_err(|e| dead(e.to_string()))?;
-    }
-    if status.success() {
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // Written beside reading, so that neither waits for the other; a child that died says so by its exit status.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(&bytes)));
+        child.wait_with_output()
+    });
+    let output = output.map_err(|e| dead(e.to_string()))?;
+    if output.status.success() {
         return Ok(());
     }
+    let said = String::from_utf8_lossy(&output.stdout);
     let last = said.lines().filter_map(|line| line.strip_prefix("? ")).next_back().unwrap_or("the first one");
-    Err(dead(format!("the trial of the script of {last} ended with {status}")))
+    Err(dead(format!(
+        "the trial of the script of {last} ended with {}; the engine's limits did not hold",
+        output.status
+    )))
 }
 
 /// One invented place per Land stands for all: only scripts are tried, and Kommunen have none.
@@ -103,6 +104,7 @@ fn without_places(tree: &SourceTree) -> BTreeMap<String, String> {
     files
 }
 
+/// An ARS that no municipality has.
 fn place(land: Land) -> String {
     format!("{}9990999999", land.code())
 }
@@ -158,7 +160,6 @@ fn try_all(input: Input, step: &Mutex<Instant>) -> Vec<String> {
 }
 
 fn decide(book: &RuleBook, service: &ServiceName, ars: &Ars, data: &Arc<Value>) -> Option<Decision> {
-    let at = Timestamp::UNIX_EPOCH.checked_add(jiff::SignedDuration::from_hours(24 * 365 * 60)).ok()?;
     let facts = Facts {
         application_id: ApplicationId(uuid::Uuid::nil()),
         id: ClientId::new("trial").ok()?,
@@ -169,23 +170,9 @@ fn decide(book: &RuleBook, service: &ServiceName, ars: &Ars, data: &Arc<Value>) 
         data: data.clone(),
         decision_no: 1,
     };
-    let context = Context {
-        decided_at: at,
-        received_at: at,
-        channel: Channel::Online,
-        trust_level: TrustLevel::Normal,
-        evidence: BTreeMap::new(),
-        free_text: false,
-        unexpected_attachments: false,
-        backdated: false,
-        earlier: BTreeMap::new(),
-        sample: false,
-        risk: false,
-        stopped: false,
-        stopped_over: Vec::new(),
-        person_requested: false,
-    };
-    Some(book.decide(&facts, &context))
+    // A day on which the newest law is in force.
+    let at = "2100-01-01T12:00:00Z".parse().ok()?;
+    Some(book.decide(&facts, &Context::plain(at)))
 }
 
 /// Ends the process where it takes more than it may.

@@ -2,7 +2,7 @@
 //! decision with 10 and with 11,000 Kommunen loaded. `cargo bench -p rules` prints times; nothing here can fail.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use domain::{ApplicationId, Ars, Channel, ClientId, Decimal, Decision, Digest, ServiceName, TrustLevel};
+use domain::{ApplicationId, Ars, ClientId, Decimal, Decision, Digest, ServiceName};
 use rules::{Context, Facts, RuleBook, SourceTree};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -97,23 +97,7 @@ fn facts(k: usize) -> Option<Facts> {
 }
 
 fn context() -> Context {
-    let at = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365 * 56);
-    Context {
-        decided_at: at,
-        received_at: at,
-        channel: Channel::Online,
-        trust_level: TrustLevel::Normal,
-        evidence: BTreeMap::new(),
-        free_text: false,
-        unexpected_attachments: false,
-        backdated: false,
-        earlier: BTreeMap::new(),
-        sample: false,
-        risk: false,
-        stopped: false,
-        stopped_over: Vec::new(),
-        person_requested: false,
-    }
+    Context::plain(jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_hours(24 * 365 * 56))
 }
 
 /// The same checks and reasons without layers, scripts or provenance.

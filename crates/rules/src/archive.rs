@@ -3,12 +3,12 @@
 //! A manifest names its files by the hash of their text, so that a file which many rule sets share is kept once. Nothing
 //! is believed: every text must have its hash, and the loaded rule set must have the hash that was asked for.
 
+use crate::book::{RuleBook, SourceTree};
 use crate::decide::ENGINE;
 use crate::layers::RuleSet;
-use crate::load::{RuleBook, SourceTree};
 use domain::{Ars, Digest, ServiceName};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What stands under the hash of a rule set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,13 +124,12 @@ impl RuleSet {
     fn files(&self, tree: &SourceTree) -> Vec<String> {
         let base = &self.base;
         let service = base.frame.dienst.get_ref();
-        let frame = base.frame_file.trim_end_matches("rahmen.toml");
+        let frame = base.frame_file.trim_end_matches("rahmen.toml").to_owned();
         let land = base.land.map(|land| format!("land/{}/{service}/", land.short()));
+        let folders: BTreeSet<String> = land.into_iter().chain([frame]).collect();
+        let law = folders.iter().flat_map(|folder| tree.below(folder)).map(|(path, _)| path);
+        let law = law.filter(|path| !path.contains("/faelle/")).cloned();
         let place = [format!("kommune/{}/kommune.toml", self.ars), format!("kommune/{}/{service}.toml", self.ars)];
-        let counts = |path: &String| {
-            let folder = path.starts_with(frame) || land.as_ref().is_some_and(|land| path.starts_with(land));
-            *path == "verfahren.toml" || place.contains(path) || (folder && !path.contains("/faelle/"))
-        };
-        tree.files.keys().filter(|path| counts(path)).cloned().collect()
+        law.chain(place).chain(["verfahren.toml".to_owned()]).filter(|path| tree.files.contains_key(path)).collect()
     }
 }

@@ -1,10 +1,15 @@
 //! What changes between two rule books, and for whom: values with their dates, functions, checks, openings, competence.
 
+use crate::book::RuleBook;
+use crate::grammar::{Opening, Parameter};
 use crate::layers::{Base, RuleSet, Version, Versions};
-use crate::load::RuleBook;
-use domain::{Land, ServiceName};
+use crate::table::Row;
+use crate::value::Value;
+use domain::{Land, Level, ServiceName};
+use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use toml::Spanned;
 
 /// One change in words for a rule author.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +31,8 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
     let mut changes = BTreeSet::new();
     let services: BTreeSet<&ServiceName> = old.services().chain(new.services()).collect();
     for service in services {
+        // What a Land has in common is compared with its first place only.
+        let mut lands = BTreeSet::new();
         let places: BTreeSet<_> = old.places(service).chain(new.places(service)).collect();
         for ars in places {
             let name = |book: &RuleBook| book.place_name(ars).map_or_else(|| ars.to_string(), str::to_owned);
@@ -33,7 +40,12 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
                 changes.insert(Change { service: service.to_string(), whom, what });
             };
             match (old.rule_set(service, ars), new.rule_set(service, ars)) {
-                (Some(before), Some(after)) => sets(&name(new), before, after, &mut add),
+                (Some(before), Some(after)) => {
+                    of_place(before, after, &mut |what| add(name(new), what));
+                    if lands.insert(ars.land()) {
+                        bases(&before.base, &after.base, &mut add);
+                    }
+                }
                 (Some(_), None) => add(name(old), "nicht mehr zuständig".into()),
                 (None, Some(_)) => add(name(new), "neu zuständig".into()),
                 (None, None) => {}
@@ -43,30 +55,36 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
     changes
 }
 
-fn sets(place: &str, old: &RuleSet, new: &RuleSet, add: &mut dyn FnMut(String, String)) {
+/// Every key of both maps with what stands under it, where that differs.
+fn pairs<'m, K: Ord, V: PartialEq>(
+    old: &'m BTreeMap<K, V>,
+    new: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'m K, Option<&'m V>, Option<&'m V>)> {
+    let keys: BTreeSet<&K> = old.keys().chain(new.keys()).collect();
+    keys.into_iter().map(|key| (key, old.get(key), new.get(key))).filter(|(_, before, after)| before != after)
+}
+
+fn of_place(old: &RuleSet, new: &RuleSet, add: &mut dyn FnMut(String)) {
     if old.competence != new.competence {
-        let (before, after) = (&old.competence.authority, &new.competence.authority);
-        add(place.to_owned(), format!("Zuständigkeit: {before} → {after}"));
+        let shown = |c: &crate::Competence| {
+            let passed_on = if c.forward { ", wird weitergeleitet" } else { "" };
+            format!("{} ({}{passed_on})", c.authority, c.queue)
+        };
+        add(format!("Zuständigkeit: {} → {}", shown(&old.competence), shown(&new.competence)));
     }
-    versions(&old.of_kommune, &new.of_kommune, &mut |what| add(place.to_owned(), what));
-    let land = old.base.land.map_or("alle", Land::title);
-    versions(&old.base.of_land, &new.base.of_land, &mut |what| add(land.to_owned(), what));
-    let whom = if new.base.own_frame || old.base.own_frame { land } else { "alle" };
-    versions(&old.base.own, &new.base.own, &mut |what| add(whom.to_owned(), what));
-    bases(&old.base, &new.base, &mut |level, what| {
-        let whom = if level == domain::Level::Land { land } else { whom };
-        add(whom.to_owned(), what);
-    });
+    versions(&old.of_kommune, &new.of_kommune, add);
 }
 
 /// A value as named lines: one for a scalar, one a row for a table.
 fn lines(version: &Version) -> BTreeMap<String, String> {
     match &version.value {
-        crate::value::Value::Table(table) => {
-            let key = |row: &crate::table::Row| {
+        Value::Table(table) => {
+            let key = |row: &Row| {
                 let keys = table.columns.iter().zip(&row.keys);
                 let keys = keys.map(|(column, key)| format!("{} {}", column.name, plain(&key.json())));
-                format!(" [{}]", keys.collect::<Vec<_>>().join(", "))
+                let days = [("ab", row.from), ("bis", row.to)];
+                let days = days.into_iter().filter_map(|(word, day)| Some(format!("{word} {}", day?)));
+                format!(" [{}]", keys.chain(days).collect::<Vec<_>>().join(", "))
             };
             table.rows.iter().map(|row| (key(row), plain(&row.value.json()))).collect()
         }
@@ -81,38 +99,33 @@ fn plain(value: &serde_json::Value) -> String {
 fn versions(old: &Versions, new: &Versions, add: &mut dyn FnMut(String)) {
     let parameters: BTreeSet<&String> = old.0.keys().chain(new.0.keys()).collect();
     for name in parameters {
-        let by_start = |versions: &'_ Versions| -> BTreeMap<_, Version> {
+        let by_start = |versions: &Versions| -> BTreeMap<Date, Version> {
             versions.0.get(name).into_iter().flatten().map(|v| (v.from, v.clone())).collect()
         };
         let (before, after) = (by_start(old), by_start(new));
-        let starts: BTreeSet<_> = before.keys().chain(after.keys()).collect();
-        for start in starts {
-            match (before.get(start), after.get(start)) {
+        for (start, before, after) in pairs(&before, &after) {
+            match (before, after) {
                 (Some(a), Some(b)) => version(&format!("{name} ab {start}"), a, b, add),
-                (Some(_), None) => add(format!("{name} ab {start}: entfällt")),
                 (None, Some(b)) => {
                     let new = lines(b).into_iter().map(|(key, value)| format!("{key} {value}"));
                     add(format!("{name} ab {start}: neu{}", new.collect::<Vec<_>>().join(";")));
                 }
-                (None, None) => {}
+                (_, None) => add(format!("{name} ab {start}: entfällt")),
             }
         }
     }
 }
 
 fn version(name: &str, old: &Version, new: &Version, add: &mut dyn FnMut(String)) {
-    let (before, after) = (lines(old), lines(new));
-    let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    for key in keys {
-        match (before.get(key), after.get(key)) {
-            (Some(a), Some(b)) if a != b => add(format!("{name}{key}: {a} → {b}")),
-            (Some(a), None) => add(format!("{name}{key}: {a} entfällt")),
+    for (key, before, after) in pairs(&lines(old), &lines(new)) {
+        match (before, after) {
+            (Some(a), Some(b)) => add(format!("{name}{key}: {a} → {b}")),
             (None, Some(b)) => add(format!("{name}{key}: neu {b}")),
-            _ => {}
+            (_, None) => add(format!("{name}{key}: entfällt")),
         }
     }
     if old.to != new.to {
-        let end = |to: Option<jiff::civil::Date>| to.map_or("ohne Ende".to_owned(), |day| format!("bis {day}"));
+        let end = |to: Option<Date>| to.map_or("ohne Ende".to_owned(), |day| format!("bis {day}"));
         add(format!("{name}: {} → {}", end(old.to), end(new.to)));
     }
     if old.norm != new.norm {
@@ -120,62 +133,60 @@ fn version(name: &str, old: &Version, new: &Version, add: &mut dyn FnMut(String)
     }
 }
 
-/// Frames and scripts: what is declared, and the text of each function.
-fn bases(old: &Base, new: &Base, add: &mut dyn FnMut(domain::Level, String)) {
-    use domain::Level;
-    let checks = |base: &Base| -> BTreeMap<String, String> {
-        let each = base.frame.pruefung.iter().map(|c| c.get_ref());
-        each.map(|c| {
-            (
-                c.id.get_ref().clone(),
-                format!("{:?} {} {} {}", c.wirkung, c.norm.get_ref(), c.erfuellt, c.nicht_erfuellt),
-            )
-        })
-        .collect()
-    };
-    differ("Prüfung", &checks(old), &checks(new), &mut |what| add(Level::Bund, what));
-    let openings = |base: &Base| -> BTreeMap<String, String> {
-        let each = base.frame.parameter.iter().map(|p| p.get_ref());
-        each.map(|p| {
-            (
-                p.name.get_ref().clone(),
-                format!(
-                    "{:?} {:?} {:?}",
-                    p.typ,
-                    p.stichtag.as_ref().map(|s| s.get_ref()),
-                    p.oeffnung.iter().map(crate::grammar::Opening::summary).collect::<Vec<_>>()
-                ),
-            )
-        })
-        .collect()
-    };
-    differ("Parameter", &openings(old), &openings(new), &mut |what| add(Level::Bund, what));
-    let automation = |base: &Base| base.frame.automatik.get_ref().summary();
-    if automation(old) != automation(new) {
-        add(Level::Bund, "Bedingungen der Automatik geändert".into());
-    }
-    let delegations = |base: &Base| -> BTreeMap<String, String> {
-        let each = base.delegations.iter().map(toml::Spanned::get_ref);
-        each.map(|d| (format!("{} ab {}", d.parameter.get_ref(), d.ab.get_ref().0), d.summary())).collect()
-    };
-    differ("Delegation", &delegations(old), &delegations(new), &mut |what| add(Level::Land, what));
-    for level in [Level::Bund, Level::Land] {
-        let functions = |base: &Base| -> BTreeMap<String, String> {
-            let each = base.sources.iter().filter(|s| (s.level == Level::Land) == (level == Level::Land));
-            each.map(|s| (format!("{}() ab {}", s.function, s.from), s.text.clone())).collect()
-        };
-        differ("Funktion", &functions(old), &functions(new), &mut |what| add(level, what));
+/// What all places of a Land have in common: its own law, and the frame and scripts above it.
+fn bases(old: &Base, new: &Base, add: &mut dyn FnMut(String, String)) {
+    let land = new.land.or(old.land).map_or("alle", Land::title);
+    let whom = if new.own_frame || old.own_frame { land } else { "alle" };
+    versions(&old.own, &new.own, &mut |what| add(whom.to_owned(), what));
+    versions(&old.of_land, &new.of_land, &mut |what| add(land.to_owned(), what));
+    let kinds = [
+        ("Prüfung", whom, checks as fn(&Base) -> BTreeMap<String, String>),
+        ("Parameter", whom, parameters),
+        ("Automatik", whom, automation),
+        ("Funktion", whom, |base| functions(base, false)),
+        ("Funktion", land, |base| functions(base, true)),
+        ("Delegation", land, delegations),
+        ("Stichtag", land, |base| base.reference.clone()),
+        ("Anwendungsnorm", land, application_norm),
+    ];
+    for (kind, whom, of) in kinds {
+        for (name, before, after) in pairs(&of(old), &of(new)) {
+            let word = match (before, after) {
+                (Some(_), Some(_)) => "geändert",
+                (None, _) => "neu",
+                (_, None) => "entfällt",
+            };
+            add(whom.to_owned(), format!("{kind} {name} {word}"));
+        }
     }
 }
 
-fn differ(kind: &str, old: &BTreeMap<String, String>, new: &BTreeMap<String, String>, add: &mut dyn FnMut(String)) {
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for name in names {
-        match (old.get(name), new.get(name)) {
-            (Some(a), Some(b)) if a != b => add(format!("{kind} {name} geändert")),
-            (Some(_), None) => add(format!("{kind} {name} entfällt")),
-            (None, Some(_)) => add(format!("{kind} {name} neu")),
-            _ => {}
-        }
-    }
+fn checks(base: &Base) -> BTreeMap<String, String> {
+    let each = base.frame.pruefung.iter().map(|c| c.get_ref());
+    each.map(|c| (c.id.get_ref().clone(), c.summary())).collect()
+}
+
+fn parameters(base: &Base) -> BTreeMap<String, String> {
+    let openings = |p: &Parameter| p.oeffnung.iter().map(Opening::summary).collect::<Vec<_>>();
+    let date = |p: &Parameter| p.stichtag.as_ref().map(|s| s.get_ref().clone());
+    let each = base.frame.parameter.iter().map(|p| p.get_ref());
+    each.map(|p| (p.name.get_ref().clone(), format!("{:?} {:?} {:?}", p.typ, date(p), openings(p)))).collect()
+}
+
+fn automation(base: &Base) -> BTreeMap<String, String> {
+    BTreeMap::from([("(Bedingungen)".to_owned(), base.frame.automatik.get_ref().summary())])
+}
+
+fn functions(base: &Base, of_land: bool) -> BTreeMap<String, String> {
+    let own = base.sources.iter().filter(|s| (s.level == Level::Land && !base.own_frame) == of_land);
+    own.map(|s| (format!("{}() ab {}", s.function, s.from), s.text.clone())).collect()
+}
+
+fn delegations(base: &Base) -> BTreeMap<String, String> {
+    let each = base.delegations.iter().map(Spanned::get_ref);
+    each.map(|d| (format!("{} ab {}", d.parameter.get_ref(), d.ab.get_ref().0), d.summary())).collect()
+}
+
+fn application_norm(base: &Base) -> BTreeMap<String, String> {
+    base.land_automation.iter().map(|a| (a.anwendungsnorm.clone(), a.ab.0.to_string())).collect()
 }

@@ -1,6 +1,7 @@
 //! One evaluation in progress: what scripts may see, and the record of what they did.
 
 use crate::document::Root;
+use crate::grammar::Parameter;
 use crate::layers::RuleSet;
 use crate::table::{Cell, Row};
 use domain::{Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
@@ -44,11 +45,34 @@ pub struct Context {
     pub person_requested: bool,
 }
 
+impl Context {
+    /// Nothing special: received and decided at one moment, online, without evidence. For trials, tests and benchmarks.
+    pub fn plain(at: Timestamp) -> Self {
+        Self {
+            decided_at: at,
+            received_at: at,
+            channel: Channel::default(),
+            trust_level: TrustLevel::default(),
+            evidence: BTreeMap::new(),
+            free_text: false,
+            unexpected_attachments: false,
+            backdated: false,
+            earlier: BTreeMap::new(),
+            sample: false,
+            risk: false,
+            stopped: false,
+            stopped_over: Vec::new(),
+            person_requested: false,
+        }
+    }
+}
+
 /// A stop switch for amounts: results above it go to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StopOver {
     /// Name of the result, such as `gebuehr`.
     pub result: String,
+    #[serde(with = "domain::decimal_text")]
     pub above: Decimal,
 }
 
@@ -147,7 +171,7 @@ impl Evaluation {
     }
 
     /// The day that picks a parameter's version, and a table's row.
-    pub fn day_of(&self, declared: &crate::grammar::Parameter) -> Result<Date, String> {
+    pub fn day_of(&self, declared: &Parameter) -> Result<Date, String> {
         let name = self.rules.base.reference_date(declared);
         self.dates.get(name).copied().ok_or_else(|| format!("der Stichtag „{name}“ fehlt"))
     }

@@ -4,7 +4,7 @@
 //! decision date. All gates are asked, so that a referral names every one that closed (guarantee 11).
 
 use crate::evaluation::{Context, Record};
-use crate::grammar::{ApplicationNorm, Check, Effect, Scope, Status};
+use crate::grammar::{ApplicationNorm, Check, Effect, Permission, Scope, Status};
 use crate::layers::RuleSet;
 use domain::{Gate, Outcome, ReferralReason as Why, berlin_date, json};
 use jiff::civil::Date;
@@ -85,9 +85,8 @@ fn stopped_by_amount(case: &Case<'_>) -> bool {
 fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: &mut Verdict) {
     let frame = &rules.base.frame;
     let automation = frame.automatik.get_ref();
-    let in_force = |p: &&crate::grammar::Permission| {
-        p.status == Status::Geltend && p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0)
-    };
+    let in_force =
+        |p: &&Permission| p.status == Status::Geltend && p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0);
     let permissions: Vec<_> = automation.erlaubt_durch.iter().filter(in_force).collect();
     if frame.status == Status::Entwurf {
         return verdict.close(rules, Why::NoPermittingNorm, "Entwurf: noch kein geltendes Recht.".into());

@@ -259,6 +259,15 @@ pub(crate) struct Check {
     pub _hinweis: Option<String>,
 }
 
+impl Check {
+    /// Everything that it says and does, for comparing two books.
+    pub fn summary(&self) -> String {
+        let Self { norm, wirkung, grund, erfuellt, nicht_erfuellt, ermessen, abweichung, .. } = self;
+        let (norm, reason) = (norm.get_ref(), grund.as_ref().map(Spanned::get_ref));
+        format!("{norm} {wirkung:?} {reason:?} {erfuellt} {nicht_erfuellt} {ermessen} {abweichung}")
+    }
+}
+
 /// A calendar day, written as a TOML date or as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Day(pub Date);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use toml::Spanned;
 
 /// One dated value with where it comes from and which norms let its level set it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Version {
     pub from: Date,
     pub to: Option<Date>,

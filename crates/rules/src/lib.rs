@@ -5,6 +5,7 @@
 //! file, a database or a message; what varies comes in through [`Context`] and [`Facts`].
 
 mod archive;
+mod book;
 mod calendar;
 mod compare;
 mod contract;
@@ -30,6 +31,7 @@ mod value;
 mod tests;
 
 pub use archive::{ArchiveError, Archived, Manifest, Restored, form_only_hash};
+pub use book::{Declared, DeclaredKind, RuleBook, SourceTree};
 pub use compare::{Change, compare};
 pub use coverage::{Branch, Coverage};
 pub use decide::{ENGINE, Facts};
@@ -38,4 +40,3 @@ pub use evaluation::{Context, EarlierClaim, StopOver};
 pub use grammar::Mode;
 pub use layers::{Competence, RuleSet};
 pub use lint::{FieldRead, UsedAs};
-pub use load::{Declared, DeclaredKind, RuleBook, SourceTree};

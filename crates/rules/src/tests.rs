@@ -1,12 +1,10 @@
 //! The layers on a small invented service: overrides that hold, overrides that are refused, scripts that mean harm.
 
 use crate::{Context, Diagnostic, Facts, RuleBook, SourceTree};
-use domain::{
-    ApplicationId, Ars, Channel, ClientId, Decision, Digest, Level, Outcome, ReferralReason, ServiceName, TrustLevel,
-};
+use domain::{ApplicationId, Ars, ClientId, Decision, Digest, Level, Outcome, ReferralReason, ServiceName};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 mod dates;
@@ -99,25 +97,6 @@ fn decide(more: &[(&str, &str)], data: Value) -> Decision {
     decide_with(more, data, |_| ())
 }
 
-fn context(at: Timestamp) -> Context {
-    Context {
-        decided_at: at,
-        received_at: at,
-        channel: Channel::Online,
-        trust_level: TrustLevel::Normal,
-        evidence: BTreeMap::new(),
-        free_text: false,
-        unexpected_attachments: false,
-        backdated: false,
-        earlier: BTreeMap::new(),
-        sample: false,
-        risk: false,
-        stopped: false,
-        stopped_over: Vec::new(),
-        person_requested: false,
-    }
-}
-
 fn decide_with(more: &[(&str, &str)], data: Value, change: impl Fn(&mut Context)) -> Decision {
     let (book, found) = RuleBook::load(&tree(more));
     let book = book.unwrap_or_else(|| panic!("{found:#?}"));
@@ -135,7 +114,7 @@ fn decide_in(book: &RuleBook, data: Value, change: impl Fn(&mut Context)) -> Dec
         data: Arc::new(data),
         decision_no: 1,
     };
-    let mut context = context("2026-11-01T11:00:00Z".parse().unwrap());
+    let mut context = Context::plain("2026-11-01T11:00:00Z".parse().unwrap());
     change(&mut context);
     book.decide(&facts, &context)
 }

@@ -2,7 +2,7 @@
 
 use crate::decode;
 use crate::effects::{Decided, Stored};
-use crate::step::correction;
+use crate::step::form_violated;
 use crate::validate::Form;
 use domain::{ApplicationId, Ars, ClientId};
 use rules::{ArchiveError, Context, Facts, Restored, RuleBook};
@@ -32,6 +32,9 @@ pub enum ReplayError {
     #[error("the stored {0} is not what the archived rules decide")]
     Different(&'static str),
 }
+
+/// Restored rule sets that are kept at once; each holds compiled scripts.
+const MAX_RESTORED: usize = 256;
 
 /// A restored rule set with its compiled form.
 type Ready = Arc<(Restored, Arc<Form>)>;
@@ -79,7 +82,7 @@ impl Replayer {
                     Ok(_) => restored.rules.decide(&facts, &context),
                     Err(errors) => {
                         facts.data = Arc::default();
-                        correction(&facts, &errors)
+                        form_violated(&facts, &errors)
                     }
                 }
             }
@@ -102,6 +105,9 @@ impl Replayer {
             let form = Form::compile("archived", &restored.form).map_err(ArchiveError::Unreadable)?;
             Ok(Arc::new((restored, Arc::new(form))))
         });
+        if self.restored.len() >= MAX_RESTORED {
+            self.restored.clear();
+        }
         self.restored.insert(hash.to_owned(), restored.clone());
         restored
     }

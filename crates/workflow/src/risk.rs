@@ -34,7 +34,8 @@ pub struct Place {
 pub struct Draw {
     #[serde(default, rename = "where")]
     pub place: Place,
-    /// Such as "0.02".
+    /// Such as "0.02"; text, because a number would come through a binary float.
+    #[serde(with = "domain::decimal_text")]
     pub share: Decimal,
 }
 
@@ -48,7 +49,7 @@ pub struct Condition {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub one_of: Vec<String>,
     /// The field is a number above this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "domain::decimal_text::optional")]
     pub above: Option<Decimal>,
 }
 

@@ -183,7 +183,7 @@ impl Office {
             data: std::sync::Arc::default(),
             decision_no: 1,
         };
-        correction(&facts, errors)
+        form_violated(&facts, errors)
     }
 
     fn registered(&self, submission: &Submission, decision: &Decision) -> Registered {
@@ -216,7 +216,7 @@ impl Office {
 }
 
 /// The decision that a violated form is.
-pub(crate) fn correction(facts: &Facts, errors: &[FormError]) -> Decision {
+pub(crate) fn form_violated(facts: &Facts, errors: &[FormError]) -> Decision {
     let mut decision = facts.decision(Outcome::CorrectionNeeded);
     decision.rule_set = Some(rules::form_only_hash(&facts.form_digest));
     decision.errors = errors.to_vec();

@@ -44,8 +44,7 @@ impl<'a> Loader<'a> {
 
     /// Over everything in a folder that can influence a decision; legal cases cannot.
     pub(super) fn folder_digest(&self, folder: &str) -> Digest {
-        let counts = |path: &str| path.starts_with(folder) && !path.contains("/faelle/");
-        let files = self.tree.files.iter().filter(|(path, _)| counts(path));
+        let files = self.tree.below(folder).filter(|(path, _)| !path.contains("/faelle/"));
         Digest::of_parts(files.flat_map(|(path, text)| [path.as_bytes(), text.as_bytes()]))
     }
 }

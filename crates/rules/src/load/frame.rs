@@ -57,7 +57,7 @@ impl<'a> Loader<'a> {
     pub(super) fn scripts(&mut self, folder: &str, level: Level) -> Vec<(Date, Script<'a>)> {
         let tree = self.tree;
         let mut scripts = Vec::new();
-        for (path, text) in tree.files.iter().filter(|(path, _)| path.starts_with(folder) && path.ends_with(".rhai")) {
+        for (path, text) in tree.below(folder).filter(|(path, _)| path.ends_with(".rhai")) {
             let day = path.trim_start_matches(folder).trim_end_matches(".rhai").parse();
             match day {
                 Ok(day) => scripts.push((day, Script { file: path, text, level })),
@@ -100,7 +100,7 @@ pub(super) fn frame_findings(file: &File<'_>, frame: &Frame, folder: &str, level
         }
     }
     for reason in &automation.anlaesse {
-        let is_referral = |c: &&Spanned<crate::grammar::Check>| {
+        let is_referral = |c: &&Spanned<Check>| {
             c.get_ref().id.get_ref() == reason.get_ref() && c.get_ref().wirkung == Effect::Vorlage
         };
         if !frame.pruefung.iter().any(|c| is_referral(&c)) {

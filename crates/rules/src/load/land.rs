@@ -41,7 +41,7 @@ impl<'a> Loader<'a> {
                 scripts = self.scripts(folder, Level::Land);
                 base.sources.extend(function_sources(&scripts));
             }
-            if service.land.is_none() && self.tree.files.keys().any(|p| p.starts_with(folder.as_str())) {
+            if service.land.is_none() && self.tree.below(folder).next().is_some() {
                 base.digest = Digest::of_parts([&service.digest.0[..], &self.folder_digest(folder).0]);
             }
         }
@@ -133,7 +133,7 @@ impl<'a> Loader<'a> {
         self.settings(&file, folder, &setter, &service.frame, &deviation.wert, &mut of_land);
         base.of_land = of_land;
         base.delegations = deviation.delegation;
-        base.land_automation = deviation.automatik.filter(|a| a.status == crate::grammar::Status::Geltend);
+        base.land_automation = deviation.automatik.filter(|a| a.status == Status::Geltend);
         deviation.funktion.iter().map(|f| f.get_ref().name.get_ref().clone()).collect()
     }
 }
@@ -141,7 +141,7 @@ impl<'a> Loader<'a> {
 pub(super) fn function_findings(
     file: &File<'_>,
     service: &Service<'_>,
-    function: &crate::grammar::FunctionOverride,
+    function: &FunctionOverride,
 ) -> Vec<Diagnostic> {
     let declared =
         service.frame.funktion.iter().map(Spanned::get_ref).find(|f| f.name.get_ref() == function.name.get_ref());
@@ -149,7 +149,7 @@ pub(super) fn function_findings(
     let Some(declared) = declared else {
         return vec![file.error("oeffnung", span, "diese Funktion hat niemand geöffnet")];
     };
-    let opening = declared.oeffnung.iter().find(|o| o.ebene == crate::grammar::OpenTo::Land);
+    let opening = declared.oeffnung.iter().find(|o| o.ebene == OpenTo::Land);
     match opening {
         None => vec![file.error("oeffnung", span, "diese Funktion ist den Ländern nicht geöffnet")],
         Some(o) if !o.instrument.contains(&function.instrument) => {
@@ -162,9 +162,9 @@ pub(super) fn function_findings(
 }
 
 /// Another reference date needs an opening that names it, in a form that the opening allows.
-fn date_findings(file: &File<'_>, parameter: &Parameter, choice: &crate::grammar::DateChoice) -> Option<Diagnostic> {
+fn date_findings(file: &File<'_>, parameter: &Parameter, choice: &DateChoice) -> Option<Diagnostic> {
     let wanted = choice.stichtag.get_ref();
-    let opened = |o: &&crate::grammar::Opening| o.ebene == crate::grammar::OpenTo::Land && !o.stichtage.is_empty();
+    let opened = |o: &&Opening| o.ebene == OpenTo::Land && !o.stichtage.is_empty();
     let Some(opening) = parameter.oeffnung.iter().find(opened) else {
         let message = format!("den Stichtag von „{}“ hat niemand geöffnet", parameter.name.get_ref());
         return Some(file.error("oeffnung", choice.stichtag.span(), message));

@@ -1,7 +1,7 @@
 //! The seven competence modes: what a frame of each may open, so that "the last layer wins" never happens by accident.
 
 use crate::diagnostic::{Diagnostic, File};
-use crate::grammar::{Frame, FunctionOpening, Instrument, Mode, OpenTo, Opening, Parameter, Part};
+use crate::grammar::{Frame, FunctionOpening, Instrument, Mode, OpenTo, Opening, Part};
 use domain::Level;
 use toml::Spanned;
 
@@ -37,49 +37,55 @@ pub(super) fn findings(file: &File<'_>, frame: &Frame, level: Level) -> Vec<Diag
         }
     }
     for parameter in frame.parameter.iter().map(Spanned::get_ref) {
-        let refused = parameter.oeffnung.iter().find_map(|opening| refuse(mode, parameter, opening));
+        let open = |o: &Opening| Open {
+            to: o.ebene,
+            instruments: o.instrument.clone(),
+            passed_on: o.darf_delegieren_an.is_some(),
+            procedure: parameter.gehoert_zu == Some(Part::Verfahren),
+        };
+        let refused = parameter.oeffnung.iter().find_map(|opening| refuse(mode, &open(opening)));
         findings.extend(refused.map(|message| file.error("modus", parameter.name.span(), message)));
     }
     for function in frame.funktion.iter().map(Spanned::get_ref) {
-        let refused = function.oeffnung.iter().find_map(|opening| refuse_function(mode, opening));
+        let open = |o: &FunctionOpening| Open {
+            to: o.ebene,
+            instruments: o.instrument.clone(),
+            passed_on: false,
+            // What a function is for, only the frame's author knows.
+            procedure: true,
+        };
+        let to_kommune = function.oeffnung.iter().any(|o| o.ebene != OpenTo::Land);
+        let code = to_kommune.then_some("Funktionen sind nur Ländern zu öffnen; Kommunen setzen Werte");
+        let refused = code.or_else(|| function.oeffnung.iter().find_map(|opening| refuse(mode, &open(opening))));
         findings.extend(refused.map(|message| file.error("modus", function.name.span(), message)));
     }
     findings
 }
 
-fn refuse(mode: Mode, parameter: &Parameter, opening: &Opening) -> Option<&'static str> {
-    let only = |instrument| opening.instrument.iter().all(|i| *i == instrument);
+/// What an opening of a value or function does, as far as a mode bears on it.
+struct Open {
+    to: OpenTo,
+    instruments: Vec<Instrument>,
+    passed_on: bool,
+    /// Belongs to the procedure, not to the claim.
+    procedure: bool,
+}
+
+fn refuse(mode: Mode, open: &Open) -> Option<&'static str> {
+    let only = |instrument| open.instruments.iter().all(|i| *i == instrument);
     match mode {
         Mode::BundAbschliessend => Some("modus bund_abschliessend: hier darf niemand abweichen"),
-        Mode::BundVorgabeLandRvo if opening.ebene != OpenTo::Land || opening.darf_delegieren_an.is_some() => {
+        Mode::BundVorgabeLandRvo if open.to != OpenTo::Land || open.passed_on => {
             Some("modus bund_vorgabe_land_rvo: nur das Land selbst darf abweichen")
         }
         Mode::BundVorgabeLandRvo if !only(Instrument::Rechtsverordnung) => {
             Some("modus bund_vorgabe_land_rvo: das Land weicht nur durch Rechtsverordnung ab")
         }
-        Mode::BundAnspruchLandVerfahren if parameter.gehoert_zu != Some(Part::Verfahren) => {
+        Mode::BundAnspruchLandVerfahren if !open.procedure => {
             Some("modus bund_anspruch_land_verfahren: geöffnet werden nur Werte mit gehoert_zu = \"verfahren\"")
         }
-        Mode::Programmvereinbarung if opening.ebene != OpenTo::Land || !only(Instrument::Richtlinie) => {
+        Mode::Programmvereinbarung if open.to != OpenTo::Land || !only(Instrument::Richtlinie) => {
             Some("modus programmvereinbarung: nur das Land, nur durch Richtlinie")
-        }
-        Mode::BundRahmenDelegiert
-        | Mode::BundVorgabeLandRvo
-        | Mode::BundErsetztDurchLand
-        | Mode::LandKommuneSatzung
-        | Mode::BundAnspruchLandVerfahren
-        | Mode::Programmvereinbarung => None,
-    }
-}
-
-fn refuse_function(mode: Mode, opening: &FunctionOpening) -> Option<&'static str> {
-    if opening.ebene != OpenTo::Land {
-        return Some("Funktionen sind nur Ländern zu öffnen; Kommunen setzen Werte");
-    }
-    match mode {
-        Mode::BundAbschliessend => Some("modus bund_abschliessend: hier darf niemand abweichen"),
-        Mode::BundVorgabeLandRvo if opening.instrument.iter().any(|i| *i != Instrument::Rechtsverordnung) => {
-            Some("modus bund_vorgabe_land_rvo: das Land weicht nur durch Rechtsverordnung ab")
         }
         Mode::BundRahmenDelegiert
         | Mode::BundVorgabeLandRvo

@@ -69,6 +69,9 @@ fn a_setting_that_would_do_nothing_is_refused() {
         assert!(risk(text).check(&known).is_err(), "{text}");
     }
     assert!(toml::from_str::<Risk>("[[stop]]\nreason = \"r\"\nlnad = \"nw\"").is_err(), "a typo is no condition");
+    for float in ["[[sample]]\nshare = 0.1", "[[flag]]\nname = \"f\"\nwhen = { field = \"/a\", above = 0.1 }"] {
+        assert!(toml::from_str::<Risk>(float).is_err(), "{float}: never through a float");
+    }
     assert_eq!(risk("[[flag]]\nname = \"f\"\nwhen = { field = \"/a\", one_of = [\"x\"] }").check(&known), Ok(()));
 }
 
