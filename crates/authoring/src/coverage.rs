@@ -38,7 +38,7 @@ pub fn coverage(book: &RuleBook, branches: &Coverage, decisions: &[Decision]) ->
         file.count(ran, branch.line, || format!("dieser Zweig (Spalte {}) läuft in keinem Fall", branch.column));
     }
     for declared in book.declared() {
-        let mut used = decisions.iter().filter(|d| d.service == declared.service && frame_of(book, d, &declared.file));
+        let mut used = decisions.iter().filter(|d| decided_with(book, d, declared));
         let touched = used.any(|decision| touches(declared, decision));
         files.entry(declared.file.clone()).or_default().count(touched, declared.line, || text(declared));
     }
@@ -46,9 +46,14 @@ pub fn coverage(book: &RuleBook, branches: &Coverage, decisions: &[Decision]) ->
     files
 }
 
-/// Whether a decision was made under the frame of this file.
-fn frame_of(book: &RuleBook, decision: &Decision, file: &str) -> bool {
-    book.rule_set(&decision.service, &decision.ars).is_some_and(|set| set.frame_file() == file)
+/// Whether a decision was made under the frame, or with the component, that declares it.
+fn decided_with(book: &RuleBook, decision: &Decision, declared: &Declared) -> bool {
+    let Some(set) = book.rule_set(&decision.service, &decision.ars) else { return false };
+    if declared.shared {
+        set.component_files().any(|file| file == declared.file)
+    } else {
+        decision.service == declared.service && set.frame_file() == declared.file
+    }
 }
 
 fn touches(declared: &Declared, decision: &Decision) -> bool {

@@ -31,6 +31,9 @@ pub struct ParameterUsed {
     /// The day that selected this version, and its name.
     pub reference_date: String,
     pub through: Vec<LayerNorm>,
+    /// Nobody has verified this value: whoever needs it is referred.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unverified: bool,
 }
 
 /// A table row as it was used.

@@ -199,12 +199,17 @@ pub struct Demo {
     /// Stop after the summary instead of serving API and pages.
     #[arg(long)]
     pub exit: bool,
+    /// Only applications for this service; may be given several times.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Vec<String>,
     /// Write the applications to a file (NDJSON, for `submit`) instead of sending them; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub write: Option<String>,
     /// Other applicants under the same ids.
     #[arg(long, default_value_t = 20_250_115)]
     pub seed: u64,
+    #[command(flatten)]
+    pub sources: Sources,
 }
 
 #[derive(Args)]

@@ -3,16 +3,16 @@
 
 mod summary;
 
-use crate::cli::{Demo, Role, Sources};
+use crate::cli::{Demo, Role};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::reload::Current;
-use crate::sample::{Generator, Places};
+use crate::sample::{Generator, Sample, Spot, examples};
 use crate::serve::{self, Process, Wiring};
 use crate::submit::{self, Answer};
 use crate::telemetry::Telemetry;
 use crate::{load, output};
-use domain::{Secret, ServiceName};
+use domain::{Ars, Secret, ServiceName};
 use futures::StreamExt;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     }
     let secret = config.secret(&folder.join("secret.key"))?;
     let senders = vec![Config::built_in_sender()?];
-    let current = Current::new(load::office(&config, &Sources::default(), senders, &secret)?);
+    let current = Current::new(load::office(&config, &arguments.sources, senders, &secret)?);
     let office = current.get();
     let store = storage::open(&format!("sqlite://{}", folder.join("dunkelwerk.db").display())).await?;
     store.migrate().await?;
@@ -53,7 +53,7 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let traced = telemetry.traced();
     let wiring = Wiring { office: current, store, amqp: None, listen, roles, secret, traced };
     let process = serve::start(wiring).await?;
-    let generator = Generator::new(arguments.seed, started_at, places(&office));
+    let generator = generator(&config, &arguments, started_at, &office)?;
     run(&process, generator, arguments.applications).await?;
     if !arguments.exit {
         if let Some(address) = process.address {
@@ -77,17 +77,21 @@ async fn run(process: &Process, mut generator: Generator, count: u32) -> Result<
     let url = format!("http://{address}/api/v1/applications");
     let client = submit::client()?;
     let samples = (0..count).map(|_| generator.next());
-    let bodies = samples.map(|s| (s.envelope.get("id").map(ToString::to_string), s.envelope.to_string().into_bytes()));
     let begun = Instant::now();
     let bar = submit::progress(u64::from(count), "eingereicht");
-    let send = |(id, body): (Option<String>, Vec<u8>)| {
+    let send = |sample: Result<Sample, String>| {
         let (client, url) = (client.clone(), url.clone());
-        async move { (id, submit::post(&client, &url, "demo", body).await) }
+        async move {
+            let envelope = sample.map_err(Failure::Usage)?.envelope;
+            let id = envelope.get("id").map(ToString::to_string);
+            Ok::<_, Failure>((id, submit::post(&client, &url, "demo", envelope.to_string().into_bytes()).await))
+        }
     };
-    let mut answers = futures::stream::iter(bodies.map(send)).buffer_unordered(WINDOW);
+    let mut answers = futures::stream::iter(samples.map(send)).buffer_unordered(WINDOW);
     let mut distinct = BTreeSet::new();
     let mut intake = summary::Intake::default();
-    while let Some((id, answer)) = answers.next().await {
+    while let Some(sent) = answers.next().await {
+        let (id, answer) = sent?;
         bar.inc(1);
         match answer {
             Ok(Answer { status: 202, .. }) => {
@@ -124,19 +128,34 @@ async fn wait(process: &Process, expected: u64) -> Result<(), Failure> {
 
 /// Writes the applications instead of sending them.
 fn write(config: &Config, arguments: &Demo, file: &str) -> Result<(), Failure> {
-    let office = load::office(config, &Sources::default(), Vec::new(), &Secret::new(b"write"))?;
-    let mut generator = Generator::new(arguments.seed, serve::clock(), places(&office));
-    let lines: Vec<String> = (0..arguments.applications).map(|_| generator.next().envelope.to_string()).collect();
+    let office = load::office(config, &arguments.sources, Vec::new(), &Secret::new(b"write"))?;
+    let mut generator = generator(config, arguments, serve::clock(), &office)?;
+    let lines = (0..arguments.applications).map(|_| Ok(generator.next()?.envelope.to_string()));
+    let lines: Vec<String> = lines.collect::<Result<_, String>>().map_err(Failure::Usage)?;
     output::write(file, &lines).map_err(|e| Failure::Unreachable(format!("{file} cannot be written: {e}")))
 }
 
-fn places(office: &Office) -> Places {
-    let of = |service: &str| {
-        let name = ServiceName::new(service).ok();
-        let places = name.as_ref().map(|n| office.rules.places(n).map(ToString::to_string).collect());
-        places.unwrap_or_default()
+/// The applicants: of every service that has an example, or of those that are named.
+fn generator(config: &Config, arguments: &Demo, now: Timestamp, office: &Office) -> Result<Generator, Failure> {
+    let mut examples = examples(&load::workflow_files(config, &arguments.sources)?).map_err(Failure::Usage)?;
+    for name in &arguments.service {
+        let example = ServiceName::new(name.clone()).ok().and_then(|name| examples.get_mut(&name));
+        let Some(example) = example else {
+            let known: Vec<&str> = examples.keys().map(ServiceName::as_str).collect();
+            return Err(Failure::Usage(format!("--service {name}: there are examples of {}", known.join(", "))));
+        };
+        // One that is left out of the ordinary demo is shown when it is asked for.
+        example.weight = example.weight.max(1);
+    }
+    if !arguments.service.is_empty() {
+        examples.retain(|name, _| arguments.service.iter().any(|wanted| wanted == name.as_str()));
+    }
+    let spot = |ars: &Ars| {
+        let name = office.rules.place_name(ars).unwrap_or_default().to_owned();
+        Spot { ars: ars.to_string(), name }
     };
-    Places { parking: of("bewohnerparkausweis"), dogs: of("hundesteuer") }
+    let places = |service: &ServiceName| office.rules.places(service).into_iter().map(spot).collect();
+    Ok(Generator::new(arguments.seed, now, examples, &places))
 }
 
 /// The given folder, or a temporary one that is removed at the end.

@@ -35,7 +35,7 @@ pub fn rule_files(config: &Config, sources: &Sources) -> Result<SourceTree, Fail
 }
 
 /// The workflow files.
-fn workflow_files(config: &Config, sources: &Sources) -> Result<BTreeMap<String, String>, Failure> {
+pub fn workflow_files(config: &Config, sources: &Sources) -> Result<BTreeMap<String, String>, Failure> {
     match sources.workflows.as_ref().or(config.workflows.as_ref()) {
         Some(folder) => folder_files(folder),
         None => Ok(embedded::<EmbeddedWorkflows>()),

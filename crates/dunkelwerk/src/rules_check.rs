@@ -26,7 +26,7 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
         Format::Text => {
             findings.iter().for_each(|finding| output::line(&text(&tree, finding)));
             let summary = book.filter(|_| !has_errors(&findings)).map(|book| {
-                let sets: usize = book.services().map(|service| book.places(service).count()).sum();
+                let sets = book.rule_sets();
                 format!(
                     "{} Dateien, {} Dienste, {sets} Regelwerke: in Ordnung",
                     tree.files.len(),

@@ -5,7 +5,7 @@
 
 use crate::book::{RuleBook, SourceTree};
 use crate::decide::ENGINE;
-use crate::layers::RuleSet;
+use crate::layers::{RuleSet, component_folder};
 use domain::{Ars, Digest, ServiceName};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -126,10 +126,17 @@ impl RuleSet {
         let service = base.frame.dienst.get_ref();
         let frame = base.frame_file.trim_end_matches("rahmen.toml").to_owned();
         let land = base.land.map(|land| format!("land/{}/{service}/", land.short()));
-        let folders: BTreeSet<String> = land.into_iter().chain([frame]).collect();
+        let components = base.frame.bausteine.iter().map(|name| component_folder(name.get_ref()));
+        let folders: BTreeSet<String> = land.into_iter().chain([frame]).chain(components).collect();
         let law = folders.iter().flat_map(|folder| tree.below(folder)).map(|(path, _)| path);
         let law = law.filter(|path| !path.contains("/faelle/")).cloned();
-        let place = [format!("kommune/{}/kommune.toml", self.ars), format!("kommune/{}/{service}.toml", self.ars)];
-        law.chain(place).chain(["verfahren.toml".to_owned()]).filter(|path| tree.files.contains_key(path)).collect()
+        let competence = [
+            format!("kommune/{}/kommune.toml", self.ars),
+            format!("kommune/{}/{service}.toml", self.ars),
+            format!("land/{}/zustaendigkeit.toml", self.ars.land().short()),
+            "bund/zustaendigkeit.toml".to_owned(),
+        ];
+        let common = ["verfahren.toml".to_owned(), "kalender.toml".to_owned()];
+        law.chain(competence).chain(common).filter(|path| tree.files.contains_key(path)).collect()
     }
 }

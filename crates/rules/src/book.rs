@@ -33,13 +33,31 @@ impl SourceTree {
 /// All rule sets, compiled. Load a new one to change law; the old one stays valid for whoever holds it.
 #[derive(Debug, Default)]
 pub struct RuleBook {
-    pub(crate) sets: BTreeMap<ServiceName, BTreeMap<Ars, Arc<RuleSet>>>,
+    pub(crate) sets: BTreeMap<ServiceName, Places>,
     pub(crate) ags: BTreeMap<String, Ars>,
     pub(crate) names: BTreeMap<Ars, String>,
     pub(crate) procedures: BTreeMap<String, Procedure>,
     pub(crate) fields: BTreeMap<ServiceName, BTreeSet<FieldRead>>,
     pub(crate) declared: Vec<Declared>,
     pub(crate) tree: Arc<SourceTree>,
+}
+
+/// Who decides for a service: by place, and by how a key begins where one office serves a whole Land or a part of it.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    pub by_ars: BTreeMap<Ars, Arc<RuleSet>>,
+    pub by_prefix: BTreeMap<String, Arc<RuleSet>>,
+}
+
+impl Places {
+    /// The most particular that covers a place: Gemeinde, then Verband, Kreis, Regierungsbezirk, Land.
+    fn get(&self, ars: &Ars) -> Option<&Arc<RuleSet>> {
+        let prefix = |len: usize| self.by_prefix.get(ars.as_str().get(..len)?);
+        self.by_ars.get(ars).or_else(|| (2..12).rev().find_map(prefix))
+    }
+    fn all(&self) -> impl Iterator<Item = &Arc<RuleSet>> {
+        self.by_ars.values().chain(self.by_prefix.values())
+    }
 }
 
 /// Something that a frame declares, with its place.
@@ -50,6 +68,8 @@ pub struct Declared {
     pub line: usize,
     pub kind: DeclaredKind,
     pub name: String,
+    /// Of a component, which other services may take, too.
+    pub shared: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,27 +123,34 @@ impl RuleBook {
     pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
         self.sets.keys()
     }
-    /// Places where a service is configured.
-    pub fn places(&self, service: &ServiceName) -> impl Iterator<Item = &Ars> {
-        self.sets.get(service).into_iter().flat_map(BTreeMap::keys)
+    /// Configured places where somebody is competent for a service.
+    pub fn places(&self, service: &ServiceName) -> BTreeSet<&Ars> {
+        let Some(places) = self.sets.get(service) else { return BTreeSet::new() };
+        let served = self.names.keys().filter(|ars| places.get(ars).is_some());
+        served.chain(places.by_ars.keys()).collect()
+    }
+    /// How many rule sets there are.
+    pub fn rule_sets(&self) -> usize {
+        let distinct = |places: &Places| places.all().map(Arc::as_ptr).collect::<BTreeSet<_>>().len();
+        self.sets.values().map(distinct).sum()
     }
     /// Everything that opens automatic decisions, with its source: the norms of the frames, and those by which a Land
     /// makes a code apply.
     pub fn automation(&self) -> BTreeMap<String, Option<String>> {
         let mut opens = BTreeMap::new();
         for (service, places) in &self.sets {
-            for base in places.values().map(|set| &set.base) {
+            for base in places.all().map(|set| &set.base) {
                 let frame = &base.frame;
                 let in_force = frame.status == Status::Geltend;
-                let norms = frame.automatik.get_ref().erlaubt_durch.iter();
+                let norms = frame.automatik.get_ref().erlaubt_durch.iter().chain(&base.permissions);
                 for norm in norms.filter(|n| in_force && n.status == Status::Geltend) {
                     let what = format!("{service}: {} ab {} für {:?}", norm.norm, norm.ab.0, norm.umfang);
                     opens.insert(what, norm.quelle.clone());
                 }
-                if let Some(land) = &base.land_automation {
+                if let Some(land) = &base.applies_by {
                     let name = base.land.map_or("", Land::title);
-                    let what = format!("{service}: {name} durch {} ab {}", land.anwendungsnorm, land.ab.0);
-                    opens.insert(what, land.quelle.clone());
+                    let what = format!("{service}: {name} durch {} ab {}", land.norm, land.from);
+                    opens.insert(what, land.source.clone());
                 }
             }
         }
@@ -133,7 +160,7 @@ impl RuleBook {
     /// Norms of automation that are no longer in force on a day and have no successor: warnings.
     pub fn expired_norms(&self, tree: &SourceTree, day: Date) -> Vec<Diagnostic> {
         let frames: BTreeMap<&str, &Base> =
-            self.sets.values().flat_map(BTreeMap::values).map(|set| (set.frame_file(), &*set.base)).collect();
+            self.sets.values().flat_map(Places::all).map(|set| (set.frame_file(), &*set.base)).collect();
         let mut findings = Vec::new();
         for (name, base) in frames {
             let file = File { name, text: tree.files.get(name).map_or("", String::as_str) };

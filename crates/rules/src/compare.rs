@@ -33,7 +33,7 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
     for service in services {
         // What a Land has in common is compared with its first place only.
         let mut lands = BTreeSet::new();
-        let places: BTreeSet<_> = old.places(service).chain(new.places(service)).collect();
+        let places: BTreeSet<_> = old.places(service).union(&new.places(service)).copied().collect();
         for ars in places {
             let name = |book: &RuleBook| book.place_name(ars).map_or_else(|| ars.to_string(), str::to_owned);
             let mut add = |whom: String, what: String| {
@@ -148,6 +148,7 @@ fn bases(old: &Base, new: &Base, add: &mut dyn FnMut(String, String)) {
         ("Delegation", land, delegations),
         ("Stichtag", land, |base| base.reference.clone()),
         ("Anwendungsnorm", land, application_norm),
+        ("Erlaubnis", land, permissions),
     ];
     for (kind, whom, of) in kinds {
         for (name, before, after) in pairs(&of(old), &of(new)) {
@@ -188,5 +189,9 @@ fn delegations(base: &Base) -> BTreeMap<String, String> {
 }
 
 fn application_norm(base: &Base) -> BTreeMap<String, String> {
-    base.land_automation.iter().map(|a| (a.anwendungsnorm.clone(), a.ab.0.to_string())).collect()
+    base.applies_by.iter().map(|a| (a.norm.clone(), a.from.to_string())).collect()
+}
+
+fn permissions(base: &Base) -> BTreeMap<String, String> {
+    base.permissions.iter().map(|p| (format!("{} ab {}", p.norm, p.ab.0), format!("{p:?}"))).collect()
 }

@@ -70,7 +70,7 @@ impl RuleSet {
             return decision;
         }
         let dates = self.reference_dates(facts, context);
-        let evaluation = Arc::new(Evaluation::new(self.clone(), facts.data.clone(), dates, context));
+        let evaluation = Arc::new(Evaluation::new(self.clone(), facts, dates, context));
         let ran = self.run(&evaluation);
         let mut record = std::mem::take(&mut *evaluation.record());
         let (result, error) = match ran {

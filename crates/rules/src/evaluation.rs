@@ -1,10 +1,11 @@
 //! One evaluation in progress: what scripts may see, and the record of what they did.
 
+use crate::decide::Facts;
 use crate::document::Root;
 use crate::grammar::Parameter;
 use crate::layers::RuleSet;
 use crate::table::{Cell, Row};
-use domain::{Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
+use domain::{Ars, Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -107,6 +108,8 @@ pub(crate) struct Record {
     /// What stands in `tables` already: parameter, place of the row, keys.
     tables_seen: BTreeSet<(String, String, BTreeMap<String, Cell>)>,
     pub functions: BTreeSet<FunctionUsed>,
+    /// Values that were used though nobody has verified them, as sentences.
+    pub unverified: BTreeSet<String>,
     /// Why the script could not go on, where it was not an error of its own.
     pub missing: Option<(ReferralReason, String)>,
 }
@@ -120,6 +123,8 @@ const MAX_WORK: u64 = 2_000_000;
 
 pub(crate) struct Evaluation {
     pub rules: Arc<RuleSet>,
+    /// The place of the application; the office that decides may serve several.
+    pub ars: Ars,
     pub data: Arc<Value>,
     pub evidence: Value,
     pub dates: BTreeMap<String, Date>,
@@ -131,10 +136,11 @@ pub(crate) struct Evaluation {
 }
 
 impl Evaluation {
-    pub fn new(rules: Arc<RuleSet>, data: Arc<Value>, dates: BTreeMap<String, Date>, context: &Context) -> Self {
+    pub fn new(rules: Arc<RuleSet>, facts: &Facts, dates: BTreeMap<String, Date>, context: &Context) -> Self {
         Self {
             rules,
-            data,
+            ars: facts.ars.clone(),
+            data: facts.data.clone(),
             evidence: Value::Object(context.evidence.clone().into_iter().collect()),
             dates,
             channel: context.channel,
@@ -190,7 +196,12 @@ impl Evaluation {
             }
             return Ok(None);
         };
-        self.record().parameters.entry(name.to_owned()).or_insert_with(|| ParameterUsed {
+        let mut record = self.record();
+        if version.unverified() {
+            let text = format!("Der Wert „{name}“ (ab {}, {}) ist nicht geprüft.", version.from, version.source);
+            record.unverified.insert(text);
+        }
+        record.parameters.entry(name.to_owned()).or_insert_with(|| ParameterUsed {
             name: name.to_owned(),
             value: version.value.json(),
             level: version.level,
@@ -199,6 +210,7 @@ impl Evaluation {
             valid_from: version.from.to_string(),
             reference_date: format!("{date_name} {day}"),
             through: version.through.clone(),
+            unverified: version.unverified(),
         });
         Ok(Some(version.value.clone()))
     }

@@ -53,8 +53,11 @@ pub(crate) fn ask(rules: &RuleSet, case: &Case<'_>) -> Verdict {
     for kind in rules.required_evidence().iter().filter(|kind| !context.evidence.contains_key(*kind)) {
         verdict.close(rules, Why::EvidenceMissing, format!("Der Nachweis „{kind}“ fehlt."));
     }
+    for text in &case.record.unverified {
+        verdict.close(rules, Why::NotConfigured, text.clone());
+    }
     for special in automation.besondere_daten.iter().filter(|special| special.norm.is_none()) {
-        if case.data.pointer(&special.feld).is_some_and(filled) {
+        if any_filled(case.data, &special.feld) {
             let text = format!("Das Feld {} enthält besondere Kategorien personenbezogener Daten.", special.feld);
             verdict.close(rules, Why::SpecialCategoryData, text);
         }
@@ -63,14 +66,26 @@ pub(crate) fn ask(rules: &RuleSet, case: &Case<'_>) -> Verdict {
     verdict
 }
 
-/// Whether a field says anything.
+/// Whether any of the fields that a pointer names says anything; `*` stands for every element of a list.
+fn any_filled(data: &Value, pointer: &str) -> bool {
+    match pointer.split_once("/*") {
+        None => data.pointer(pointer).is_some_and(filled),
+        Some((list, rest)) => {
+            let items = data.pointer(list).and_then(Value::as_array);
+            items.is_some_and(|items| items.iter().any(|item| any_filled(item, rest)))
+        }
+    }
+}
+
+/// Whether a field says anything; a degree or amount of nothing does not.
 fn filled(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.trim().is_empty(),
         Value::Array(items) => !items.is_empty(),
         Value::Object(fields) => fields.values().any(filled),
-        Value::Bool(true) | Value::Number(_) => true,
+        Value::Number(number) => json::decimal(&number.to_string()).is_none_or(|number| !number.is_zero()),
+        Value::Bool(true) => true,
     }
 }
 
@@ -87,14 +102,15 @@ fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: 
     let automation = frame.automatik.get_ref();
     let in_force =
         |p: &&Permission| p.status == Status::Geltend && p.ab.0 <= today && p.bis.is_none_or(|end| today <= end.0);
-    let permissions: Vec<_> = automation.erlaubt_durch.iter().filter(in_force).collect();
+    let permissions = automation.erlaubt_durch.iter().chain(&rules.base.permissions);
+    let permissions: Vec<_> = permissions.filter(in_force).collect();
     if frame.status == Status::Entwurf {
         return verdict.close(rules, Why::NoPermittingNorm, "Entwurf: noch kein geltendes Recht.".into());
     }
     let applies_by = match automation.anwendungsnorm {
         None => None,
-        Some(ApplicationNorm::Land) => match &rules.base.land_automation {
-            Some(land) if land.ab.0 <= today => Some(land.anwendungsnorm.as_str()),
+        Some(ApplicationNorm::Land) => match &rules.base.applies_by {
+            Some(land) if land.from <= today => Some(land.norm.as_str()),
             Some(_) | None => {
                 let text = format!(
                     "Für {} ist keine Norm eingetragen, nach der {} gilt.",

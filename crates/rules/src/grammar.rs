@@ -2,11 +2,14 @@
 //!
 //! Field names are German because authorities write them. Unknown keys are refused.
 
+mod component;
 mod layers;
 mod parameter;
 
+pub(crate) use component::Component;
 pub(crate) use layers::{
-    DateChoice, Delegation, Deviation, FunctionOverride, LandAutomation, MunicipalValues, Municipality,
+    DateChoice, Delegation, Deviation, FunctionOverride, GeneralCompetence, LandAutomation, MunicipalValues,
+    Municipality, Office, Responsibilities,
 };
 
 pub(crate) use parameter::{Direction, Key, Match, Opening, Parameter, Part, Per, Type};
@@ -15,6 +18,7 @@ use domain::Regime;
 use jiff::civil::Date;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use toml::{Spanned, Value};
 
 /// The seven ways in which competence is divided (Art. 30, 31, 70 ff., 80, 84, 105, 125a GG).
@@ -91,6 +95,12 @@ pub(crate) struct Frame {
     pub ersetzt_bundesrecht: Option<Spanned<String>>,
     #[serde(default)]
     pub status: Status,
+    /// Components whose parameters, checks and functions it takes.
+    #[serde(default)]
+    pub bausteine: Vec<Spanned<String>>,
+    /// Norms that the components need, by the name they have there.
+    #[serde(default)]
+    pub normen: BTreeMap<String, Spanned<String>>,
     pub automatik: Spanned<Automation>,
     #[serde(default)]
     pub stichtage: BTreeMap<String, Spanned<String>>,
@@ -119,6 +129,9 @@ pub(crate) struct Automation {
     pub nachweise: Vec<String>,
     #[serde(default)]
     pub besondere_daten: Vec<SpecialData>,
+    /// Lets the Land name a norm of its own that permits.
+    #[serde(default)]
+    pub oeffnung: Option<AutomationOpening>,
     #[serde(default)]
     pub rechtsbehelf: Option<String>,
     #[serde(default, rename = "rechtsbehelf_norm")]
@@ -133,6 +146,16 @@ fn normal() -> TrustWord {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub(crate) struct TrustWord(pub domain::TrustLevel);
+
+/// Who may name a norm that permits automatic decisions, and in which form.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AutomationOpening {
+    #[serde(rename = "ebene")]
+    pub _ebene: ApplicationNorm,
+    pub norm: String,
+    pub instrument: Vec<Instrument>,
+}
 
 /// A form field with special categories of personal data, and the norm that lets a machine decide with it.
 #[derive(Debug, Clone, Deserialize)]
@@ -160,6 +183,9 @@ pub(crate) struct Permission {
     #[serde(default)]
     pub status: Status,
     pub umfang: Vec<Scope>,
+    /// Of a Land: the form in which it permits.
+    #[serde(default)]
+    pub instrument: Option<Instrument>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
     #[serde(default)]
@@ -170,11 +196,19 @@ impl Automation {
     /// The conditions under which a machine may decide, for comparing two books.
     pub fn summary(&self) -> String {
         let Self {
-            regime, gebunden, erlaubt_durch, anwendungsnorm, nachweise, vertrauensniveau, besondere_daten, ..
+            regime,
+            gebunden,
+            erlaubt_durch,
+            anwendungsnorm,
+            nachweise,
+            vertrauensniveau,
+            besondere_daten,
+            oeffnung,
+            ..
         } = self;
         let reasons: Vec<&str> = self.anlaesse.iter().map(|a| a.get_ref().as_str()).collect();
         format!(
-            "{regime:?} {gebunden} {erlaubt_durch:?} {anwendungsnorm:?} {nachweise:?} {vertrauensniveau:?} {besondere_daten:?} {reasons:?}"
+            "{regime:?} {gebunden} {erlaubt_durch:?} {anwendungsnorm:?} {nachweise:?} {vertrauensniveau:?} {besondere_daten:?} {reasons:?} {oeffnung:?}"
         )
     }
 }
@@ -201,16 +235,18 @@ pub(crate) struct Setting {
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
     #[serde(default, rename = "beleg")]
-    pub _beleg: Option<Evidence>,
+    pub support: Option<Support>,
 }
 
 /// How well a value is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Evidence {
+pub(crate) enum Support {
     Amtlich,
     Sekundaer,
     Beispiel,
+    /// Computes along, but whoever needs it is referred.
+    Ungeprueft,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -257,6 +293,9 @@ pub(crate) struct Check {
     pub abweichung: bool,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
+    /// The component's file, where it is one's.
+    #[serde(skip)]
+    pub origin: Option<Arc<str>>,
 }
 
 impl Check {

@@ -1,6 +1,9 @@
 //! The functions that rules have: German, few, bounded. Reference: `docs/howto/regelsprache.md`.
 
-use crate::calendar::{age_on, plus_days, plus_months};
+mod days;
+mod numbers;
+mod texts;
+
 use crate::document::Node;
 use crate::engine::{Dates, Parameters, Proceeding, fail};
 use crate::evaluation::{Evaluation, MAX_RECORDS, Recorded};
@@ -9,7 +12,6 @@ use crate::value::Value;
 use domain::{Decimal, Level, ReferralReason, json};
 use jiff::civil::Date;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
-use rust_decimal::RoundingStrategy;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,9 +25,9 @@ pub(crate) fn register(engine: &mut Engine) {
     documents(engine);
     checks(engine);
     operators(engine);
-    numbers(engine);
-    days(engine);
-    lists_and_texts(engine);
+    numbers::register(engine);
+    days::register(engine);
+    texts::register(engine);
 }
 
 fn evaluation(context: &NativeCallContext) -> Fallible<Arc<Evaluation>> {
@@ -44,8 +46,9 @@ fn documents(engine: &mut Engine) {
         match name.as_str() {
             "kanal" => Ok(p.0.channel.german().into()),
             "vertrauensniveau" => Ok(p.0.trust_level.german().into()),
-            "ars" => Ok(p.0.rules.ars.as_str().into()),
-            "land" => Ok(p.0.rules.ars.land().short().into()),
+            "ars" => Ok(p.0.ars.as_str().into()),
+            "ags" => Ok(p.0.ars.ags().into()),
+            "land" => Ok(p.0.ars.land().short().into()),
             other => Err(fail(format!("vorgang.{other} gibt es nicht"))),
         }
     });
@@ -244,129 +247,5 @@ fn kind(value: &Dynamic) -> &'static str {
         () if value.is_array() => "Liste",
         () if value.clone().is::<Date>() => "Tag",
         () => "etwas anderem",
-    }
-}
-
-fn numbers(engine: &mut Engine) {
-    engine.register_fn("euro", |d: Decimal| d);
-    engine.register_fn("euro", |n: INT| Decimal::from(n));
-    engine
-        .register_fn("euro", |text: &str| json::decimal(text).ok_or_else(|| fail(format!("„{text}“ ist kein Betrag"))));
-    engine.register_fn("runde_cent", |d: Decimal| cents(d));
-    engine.register_fn("runde_cent", |n: INT| cents(Decimal::from(n)));
-    // Statutory rounding: the law says which, so each has its own name. Half away from zero is the commercial rule.
-    for (name, how) in [
-        ("runde_euro", RoundingStrategy::MidpointAwayFromZero),
-        ("runde_euro_ab", RoundingStrategy::ToNegativeInfinity),
-        ("runde_euro_auf", RoundingStrategy::ToPositiveInfinity),
-    ] {
-        engine.register_fn(name, move |amount: Decimal| amount.round_dp_with_strategy(0, how));
-        engine.register_fn(name, |whole: INT| Decimal::from(whole));
-    }
-    engine.register_fn("runde_cent_ab", |d: Decimal| to_cents(d, RoundingStrategy::ToNegativeInfinity));
-    engine.register_fn("runde_cent_auf", |d: Decimal| to_cents(d, RoundingStrategy::ToPositiveInfinity));
-    engine.register_fn("min", |a: INT, b: INT| a.min(b));
-    engine.register_fn("max", |a: INT, b: INT| a.max(b));
-    engine.register_fn("min", |a: Decimal, b: Decimal| a.min(b));
-    engine.register_fn("max", |a: Decimal, b: Decimal| a.max(b));
-}
-
-/// Commercial rounding (half away from zero) to two places, which are then always shown.
-fn cents(amount: Decimal) -> Decimal {
-    to_cents(amount, RoundingStrategy::MidpointAwayFromZero)
-}
-
-fn to_cents(amount: Decimal, how: RoundingStrategy) -> Decimal {
-    let mut rounded = amount.round_dp_with_strategy(2, how);
-    rounded.rescale(2);
-    rounded
-}
-
-fn days(engine: &mut Engine) {
-    let none = |text: String| move || fail(text.clone());
-    engine.register_type_with_name::<Date>("Datum");
-    engine.register_fn("datum", |text: &str| text.parse::<Date>().map_err(|_| fail(format!("„{text}“ ist kein Tag"))));
-    engine.register_fn("datum_aus", |year: INT, month: INT, day: INT| -> Fallible<Date> {
-        let parts = (i16::try_from(year), i8::try_from(month), i8::try_from(day));
-        let (Ok(year), Ok(month), Ok(day)) = parts else { return Err(fail("kein Tag")) };
-        Date::new(year, month, day).map_err(|_| fail(format!("{year}-{month}-{day} ist kein Tag")))
-    });
-    engine.register_fn("plus_monate", move |d: Date, n: INT| plus_months(d, n).ok_or_else(none("kein Tag".into())));
-    let none = |text: String| move || fail(text.clone());
-    engine.register_fn("plus_tage", move |d: Date, n: INT| plus_days(d, n).ok_or_else(none("kein Tag".into())));
-    engine.register_fn("monatserster", |d: Date| d.first_of_month());
-    engine.register_fn("monatsletzter", |d: Date| d.last_of_month());
-    engine.register_fn("jahr", |d: Date| INT::from(d.year()));
-    engine.register_fn("monat", |d: Date| INT::from(d.month()));
-    engine.register_fn("tag", |d: Date| INT::from(d.day()));
-    engine.register_fn("alter_am", |birth: Date, day: Date| age_on(birth, day));
-    engine.register_fn("==", |a: Date, b: Date| a == b);
-    engine.register_fn("!=", |a: Date, b: Date| a != b);
-}
-
-fn lists_and_texts(engine: &mut Engine) {
-    engine.register_fn("angegeben", |value: Dynamic| -> bool {
-        if value.is_unit() {
-            return false;
-        }
-        if let Ok(text) = value.as_immutable_string_ref() {
-            return !text.trim().is_empty();
-        }
-        value.as_array_ref().map_or(true, |list| !list.is_empty())
-    });
-    engine.register_fn("anzahl", |list: &mut Array| list.len() as INT);
-    engine.register_fn("enthaelt", |context: NativeCallContext, list: &mut Array, wanted: &str| -> Fallible<bool> {
-        evaluation(&context)?.spend(list.len() + wanted.len()).map_err(fail)?;
-        Ok(list.iter().any(|item| item.as_immutable_string_ref().is_ok_and(|text| text.as_str() == wanted)))
-    });
-    engine.register_fn("enthaelt", |context: NativeCallContext, list: &mut Array, wanted: INT| -> Fallible<bool> {
-        evaluation(&context)?.spend(list.len()).map_err(fail)?;
-        Ok(list.iter().any(|item| item.as_int() == Ok(wanted)))
-    });
-    engine.register_fn("normal", |context: NativeCallContext, text: &str| -> Fallible<String> {
-        // Umlauts and case folding cost several steps a character.
-        evaluation(&context)?.spend(text.len() * 4).map_err(fail)?;
-        Ok(plain(text))
-    });
-}
-
-/// A name or street as it is compared: lower case, without umlauts and double spaces, „str.“ written out.
-pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.trim().chars().flat_map(char::to_lowercase) {
-        match c {
-            'ä' => out.push_str("ae"),
-            'ö' => out.push_str("oe"),
-            'ü' => out.push_str("ue"),
-            'ß' => out.push_str("ss"),
-            c if c.is_whitespace() => {
-                if !out.ends_with(' ') {
-                    out.push(' ');
-                }
-            }
-            c => out.push(c),
-        }
-    }
-    if let Some(stem) = out.strip_suffix("str.") {
-        return format!("{stem}strasse");
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn streets_compare_however_they_are_written() {
-        assert_eq!(plain("  Aachener  Straße "), "aachener strasse");
-        assert_eq!(plain("Aachener Str."), plain("AACHENER STRASSE"));
-        assert_eq!(plain("Königsallee"), "koenigsallee");
-    }
-
-    #[test]
-    fn cents_round_half_up_and_are_shown() {
-        assert_eq!(cents("76.5".parse().unwrap()).to_string(), "76.50");
-        assert_eq!(cents("0.125".parse().unwrap()).to_string(), "0.13");
     }
 }

@@ -3,9 +3,10 @@
 //! A value set by the Kommune goes before the Land's, the Land's before the Bund's or the model ordinance's. Whether a
 //! level may set it at all was settled by `contract` at load, so that nothing here can let "the last layer" win.
 
-use crate::grammar::{Delegation, Frame, LandAutomation, Parameter};
+use crate::grammar::{Delegation, Frame, Parameter, Permission, Support};
 use crate::program::Program;
 use crate::value::Value;
+use calendar::Calendar;
 use domain::{Ars, Digest, Land, LayerNorm, Level};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
@@ -22,6 +23,15 @@ pub(crate) struct Version {
     pub norm: String,
     pub source: String,
     pub through: Vec<LayerNorm>,
+    /// How well it is supported, where its author says so.
+    pub support: Option<Support>,
+}
+
+impl Version {
+    /// Nobody has verified it: whoever needs it is referred.
+    pub fn unverified(&self) -> bool {
+        self.support == Some(Support::Ungeprueft)
+    }
 }
 
 /// Dated values of one level, by parameter; sorted by start, never overlapping.
@@ -43,7 +53,12 @@ pub(crate) struct Base {
     pub land: Option<Land>,
     pub frame: Arc<Frame>,
     pub procedure: Arc<Procedure>,
-    pub land_automation: Option<LandAutomation>,
+    /// Holidays; not there where `rules/kalender.toml` is missing.
+    pub calendar: Option<Arc<Calendar>>,
+    /// The norm by which the Land makes a code apply.
+    pub applies_by: Option<AppliesBy>,
+    /// Norms of the Land that permit automatic decisions.
+    pub permissions: Vec<Permission>,
     /// What the Land passed on to its Kommunen.
     pub delegations: Vec<Spanned<Delegation>>,
     /// The frame's file, and whether it is the Land's own.
@@ -58,6 +73,14 @@ pub(crate) struct Base {
     /// Scripts merged over the levels, by the first day they hold.
     pub programs: Vec<(Date, Arc<Program>)>,
     pub digest: Digest,
+}
+
+/// A norm of a Land (such as its KAG) by which a code applies.
+#[derive(Debug, Clone)]
+pub(crate) struct AppliesBy {
+    pub norm: String,
+    pub from: Date,
+    pub source: Option<String>,
 }
 
 /// A function as it is written.
@@ -141,8 +164,18 @@ impl RuleSet {
         own.len() == others.len() && own.iter().zip(others).all(|((_, a), (_, b))| Arc::ptr_eq(a, b))
     }
 
+    /// Files of the components that it takes.
+    pub fn component_files(&self) -> impl Iterator<Item = String> {
+        self.base.frame.bausteine.iter().map(|name| format!("{}baustein.toml", component_folder(name.get_ref())))
+    }
+
     /// Names of the evidence without which no automatic act happens.
     pub fn required_evidence(&self) -> &[String] {
         &self.base.frame.automatik.get_ref().nachweise
     }
+}
+
+/// Where a component stands.
+pub(crate) fn component_folder(name: &str) -> String {
+    format!("bausteine/{name}/")
 }

@@ -6,7 +6,6 @@
 
 mod archive;
 mod book;
-mod calendar;
 mod compare;
 mod contract;
 mod coverage;

@@ -317,11 +317,13 @@ fn unreachable(frame: &Frame, file: &File<'_>, ast: &AST, called: &[String], fin
 /// What the frame declares and no script of the service uses.
 pub(crate) fn unused(frame: &Frame, file: &File<'_>, usage: &Usage) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
-    for check in frame.pruefung.iter().map(|c| &c.get_ref().id).filter(|id| !usage.checks.contains(id.get_ref())) {
+    let own = frame.pruefung.iter().map(|c| c.get_ref()).filter(|c| c.origin.is_none()).map(|c| &c.id);
+    for check in own.filter(|id| !usage.checks.contains(id.get_ref())) {
         let message = format!("die Prüfung „{}“ nimmt kein Skript vor", check.get_ref());
         findings.push(file.error("nie_geprueft", check.span(), message).warning());
     }
-    for parameter in frame.parameter.iter().map(|p| &p.get_ref().name) {
+    let own = frame.parameter.iter().map(|p| p.get_ref()).filter(|p| p.origin.is_none()).map(|p| &p.name);
+    for parameter in own {
         if !usage.parameters.contains(parameter.get_ref()) {
             let message = format!("den Parameter „{}“ liest kein Skript", parameter.get_ref());
             findings.push(file.error("nie_gelesen", parameter.span(), message).warning());

@@ -1,5 +1,6 @@
 //! From texts to a checked rule book: every file read, every finding collected, nothing half loaded.
 
+mod component;
 mod files;
 mod frame;
 mod land;
@@ -13,14 +14,17 @@ use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File, has_errors};
 use crate::german;
 use crate::grammar::{
-    Check, DateChoice, Deviation, Effect, Frame, FunctionOverride, MunicipalValues, Municipality, OpenTo, Opening,
-    Parameter, Setting, Status, Type,
+    Check, Component, DateChoice, Deviation, Effect, Frame, FunctionOverride, GeneralCompetence, MunicipalValues,
+    Municipality, Office, OpenTo, Opening, Parameter, Permission, Responsibilities, Setting, Status, Type,
 };
-use crate::layers::{Base, Competence, FunctionSource, Procedure, RuleSet, Version, Versions};
+use crate::layers::{
+    AppliesBy, Base, Competence, FunctionSource, Procedure, RuleSet, Version, Versions, component_folder,
+};
 use crate::lint::{self, Usage};
 use crate::program::{Program, Script, compile};
 use crate::table::{RawRow, Table};
 use crate::value::Value;
+use calendar::Calendar;
 use domain::{Ars, Digest, Land, Level, ReferralReason, ServiceName};
 use jiff::civil::Date;
 use serde::de::DeserializeOwned;
@@ -34,10 +38,13 @@ pub(crate) fn load(
     coverage: Option<&Arc<Coverage>>,
     part: bool,
 ) -> (Option<RuleBook>, Vec<Diagnostic>) {
-    let mut loader = Loader { tree, coverage, part, findings: Vec::new(), usage: BTreeMap::new() };
+    let mut loader = Loader { tree, coverage, part, calendar: None, findings: Vec::new(), usage: BTreeMap::new() };
     let mut book = loader.load();
     let mut findings = loader.findings;
-    findings.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+    let place = |f: &Diagnostic| (f.file.clone(), f.line, f.column, f.message.clone());
+    findings.sort_by_key(place);
+    // A component is read once for every frame that takes it.
+    findings.dedup();
     if has_errors(&findings) {
         return (None, findings);
     }
@@ -50,6 +57,8 @@ struct Loader<'a> {
     coverage: Option<&'a Arc<Coverage>>,
     /// Only the files of one rule set are there.
     part: bool,
+    /// Holidays, where `kalender.toml` is there.
+    calendar: Option<Arc<Calendar>>,
     findings: Vec<Diagnostic>,
     /// What the scripts of a service use, by its folder; nothing where one of them cannot be read.
     usage: BTreeMap<String, Option<Usage>>,
@@ -65,8 +74,18 @@ struct Service<'a> {
     procedure: Arc<Procedure>,
     level: Level,
     own: Arc<Versions>,
-    scripts: Vec<(Date, Script<'a>)>,
+    scripts: Dated<'a>,
+    /// Scripts of the components that it takes.
+    shared: Vec<Dated<'a>>,
     digest: Digest,
+}
+
+/// Scripts by the first day they hold.
+type Dated<'a> = Vec<(Date, Script<'a>)>;
+
+/// The script in force on a day.
+fn on<'a>(scripts: &Dated<'a>, day: Date) -> Option<Script<'a>> {
+    scripts.iter().rev().find(|(from, _)| *from <= day).map(|(_, script)| *script)
 }
 
 impl Service<'_> {
@@ -78,6 +97,9 @@ impl Service<'_> {
 impl<'a> Loader<'a> {
     fn load(&mut self) -> RuleBook {
         let procedures: BTreeMap<String, Procedure> = self.parse("verfahren.toml").unwrap_or_default();
+        if self.tree.files.contains_key("kalender.toml") {
+            self.calendar = self.parse("kalender.toml").map(Arc::new);
+        }
         let mut book = RuleBook::default();
         let mut bases: BTreeMap<(ServiceName, Option<Land>), Arc<Base>> = BTreeMap::new();
         let mut services = Vec::new();
@@ -98,16 +120,20 @@ impl<'a> Loader<'a> {
         self.unknown_files(&services);
         for service in &services {
             let path = service.frame_path();
-            book.declared.extend(declared(service, &self.file(&path)));
+            book.declared.extend(self.declared(service));
             // Of a script that cannot be read nobody knows what it uses.
             let Some(usage) = self.usage.remove(&service.folder).flatten() else { continue };
             let findings = lint::unused(&service.frame, &self.file(&path), &usage);
             self.findings.extend(findings);
             book.fields.entry(service.name.clone()).or_default().extend(usage.fields);
         }
+        let general = self.general_competences(&services);
         for path in self.paths(|parts| matches!(parts, ["kommune", _, "kommune.toml"])) {
-            self.municipality(&path, &services, &bases, &mut book);
+            self.municipality(&path, &services, &general, &bases, &mut book);
         }
+        self.wide_offices(&services, &general, &bases, &mut book);
+        book.declared.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+        book.declared.dedup();
         book.procedures = procedures;
         book
     }
@@ -150,28 +176,36 @@ impl<'a> Loader<'a> {
             })
             .ok()
     }
-}
 
-fn declared(service: &Service<'_>, file: &File<'_>) -> Vec<Declared> {
-    let frame = &service.frame;
-    let one = |kind, name: &Spanned<String>| Declared {
-        service: service.name.clone(),
-        file: file.name.to_owned(),
-        line: file.line(name.span().start),
-        kind,
-        name: name.get_ref().clone(),
-    };
-    let mut all: Vec<Declared> = frame.pruefung.iter().map(|c| one(DeclaredKind::Check, &c.get_ref().id)).collect();
-    for parameter in frame.parameter.iter().map(Spanned::get_ref) {
-        all.push(one(DeclaredKind::Parameter, &parameter.name));
-        let open = parameter.oeffnung.iter().filter(|o| o.status == Status::Geltend);
-        all.extend(open.map(|o| match o.ebene {
-            OpenTo::Land => one(DeclaredKind::OpenToLand, &parameter.name),
-            OpenTo::Kommune => one(DeclaredKind::OpenToKommune, &parameter.name),
-        }));
+    /// What a service declares, and what of its components it uses.
+    fn declared(&self, service: &Service<'_>) -> Vec<Declared> {
+        let frame = &service.frame;
+        let path = service.frame_path();
+        let one = |kind, name: &Spanned<String>, origin: Option<&Arc<str>>| {
+            let file = self.file(origin.map_or(&path, |origin| origin));
+            Declared {
+                // The first frame that takes a component stands for all.
+                service: service.name.clone(),
+                file: file.name.to_owned(),
+                line: file.line(name.span().start),
+                kind,
+                name: name.get_ref().clone(),
+                shared: origin.is_some(),
+            }
+        };
+        let checks = frame.pruefung.iter().map(Spanned::get_ref);
+        let mut all: Vec<Declared> = checks.map(|c| one(DeclaredKind::Check, &c.id, c.origin.as_ref())).collect();
+        for parameter in frame.parameter.iter().map(Spanned::get_ref) {
+            all.push(one(DeclaredKind::Parameter, &parameter.name, parameter.origin.as_ref()));
+            let open = parameter.oeffnung.iter().filter(|o| o.status == Status::Geltend);
+            all.extend(open.map(|o| match o.ebene {
+                OpenTo::Land => one(DeclaredKind::OpenToLand, &parameter.name, None),
+                OpenTo::Kommune => one(DeclaredKind::OpenToKommune, &parameter.name, None),
+            }));
+        }
+        all.extend(frame.funktion.iter().map(|f| one(DeclaredKind::Function, &f.get_ref().name, None)));
+        all
     }
-    all.extend(frame.funktion.iter().map(|f| one(DeclaredKind::Function, &f.get_ref().name)));
-    all
 }
 
 /// The law of a service in a Land: its own statute where it has one, else the common one.

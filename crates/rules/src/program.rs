@@ -46,20 +46,32 @@ pub(crate) struct Script<'a> {
     pub level: Level,
 }
 
-/// Compiles base and Land script into one program; all findings at once.
+/// Compiles components, base and Land script into one program; all findings at once.
 pub(crate) fn compile(
     frame: &Frame,
+    shared: &[Script<'_>],
     base: Script<'_>,
     land: Option<Script<'_>>,
     declared: &[String],
     coverage: Option<&Arc<Coverage>>,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let mut engine = engine(coverage);
-    let base_ast = compile_one(&engine, frame, base, coverage)?;
-    let base_names = names(&base_ast);
     let mut findings = Vec::new();
-    let mut usage = lint::script(frame, base, &base_ast, &[], &mut findings);
-    if !base_names.contains(&(ENTRY.to_owned(), 0)) {
+    let mut usage = Usage::default();
+    let mut common = AST::empty();
+    for script in shared {
+        let ast = compile_one(&engine, frame, *script, coverage)?;
+        let offered: Vec<String> = names(&ast).into_iter().map(|(name, _)| name).collect();
+        usage.extend(lint::script(frame, *script, &ast, &offered, &mut findings));
+        findings.extend(taken_twice(*script, &ast, &common));
+        common = common.merge(&ast);
+    }
+    let own = compile_one(&engine, frame, base, coverage)?;
+    usage.extend(lint::script(frame, base, &own, &[], &mut findings));
+    findings.extend(taken_twice(base, &own, &common));
+    let base_ast = common.merge(&own);
+    let base_names = names(&base_ast);
+    if !names(&own).contains(&(ENTRY.to_owned(), 0)) {
         let file = File { name: base.file, text: base.text };
         findings.push(file.error("skript", 0..0, format!("die Funktion {ENTRY}() fehlt")));
     }
@@ -80,6 +92,20 @@ pub(crate) fn compile(
         return Err(findings);
     }
     Ok(Compiled { program: Program { engine, ast }, usage, warnings: findings })
+}
+
+/// Functions of a script that an earlier one has already: a component never replaces, and is never replaced.
+fn taken_twice(script: Script<'_>, ast: &AST, earlier: &AST) -> Vec<Diagnostic> {
+    let file = File { name: script.file, text: script.text };
+    let taken = names(earlier);
+    let twice = ast.iter_fn_def().filter(|f| taken.iter().any(|(name, _)| *name == f.name.as_str()));
+    twice
+        .map(|f| {
+            let (line, column) = place(f.body.start_position());
+            let message = format!("die Funktion {}() gibt es schon in einem Baustein", f.name);
+            file.error_at("mehrdeutig", line, column, message)
+        })
+        .collect()
 }
 
 fn names(ast: &AST) -> BTreeSet<(String, usize)> {

@@ -3,7 +3,6 @@
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
-use serde_json::{Map, Value};
 
 /// Where everything that is drawn comes from.
 #[derive(Debug)]
@@ -31,21 +30,24 @@ impl Draw {
     pub(super) fn chance(&mut self, permille: i64) -> bool {
         self.between(1, 1000) <= permille
     }
+    pub(super) fn below(&mut self, bound: u8) -> u8 {
+        (self.random.next() % u64::from(bound.max(1))) as u8
+    }
     /// One of a list, which is never empty here.
     pub(super) fn pick<T: Copy + Default>(&mut self, list: &[T]) -> T {
         let at = self.index(list.len());
         list.get(at).copied().unwrap_or_default()
     }
-    pub(super) fn weighted<'a, T>(&mut self, list: &'a [T], weight: impl Fn(&T) -> u32) -> Option<&'a T> {
-        let total: u32 = list.iter().map(&weight).sum();
-        let mut left = self.between(1, total.into());
-        list.iter().find(|item| {
-            left -= i64::from(weight(item));
-            left <= 0
-        })
-    }
-    pub(super) fn days_ago(&mut self, least: i64, most: i64) -> Date {
-        self.today.saturating_sub(self.between(least, most).days())
+    pub(super) fn weighted_index(&mut self, weights: &[u32]) -> usize {
+        let total: i64 = weights.iter().map(|weight| i64::from(*weight)).sum();
+        let mut left = self.between(1, total);
+        weights
+            .iter()
+            .position(|weight| {
+                left -= i64::from(*weight);
+                left <= 0
+            })
+            .unwrap_or_default()
     }
     pub(super) fn minutes_ago(&mut self, least: i64, most: i64) -> String {
         let second = self.now.as_second() - 60 * self.between(least, most);
@@ -56,28 +58,35 @@ impl Draw {
         format!("demo-{:06}", self.count)
     }
 
-    pub(super) fn envelope(&mut self, service: &str, ars: &str, data: Value) -> Value {
-        let mut envelope = Map::new();
-        envelope.insert("id".into(), self.id().into());
-        envelope.insert("service".into(), service.into());
-        envelope.insert("ars".into(), ars.into());
-        if self.chance(700) {
-            envelope.insert("form_version".into(), "1".into());
-        }
-        if self.chance(100) {
-            envelope.insert("received_at".into(), self.minutes_ago(60, 20 * 60).into());
-        }
-        let channel = match self.between(1, 100) {
+    /// How applications come in, as portals report it.
+    pub(super) fn channel(&mut self) -> &'static str {
+        match self.between(1, 100) {
             1..=88 => "online",
             89..=96 => "counter",
             _ => "post",
-        };
-        envelope.insert("channel".into(), channel.into());
-        if channel == "online" {
-            envelope.insert("trust_level".into(), "substantiell".into());
         }
-        envelope.insert("data".into(), data);
-        Value::Object(envelope)
+    }
+
+    /// Somebody of so many completed years of life.
+    pub(super) fn birth(&mut self, youngest: i64, oldest: i64) -> Date {
+        let years = self.between(youngest, oldest);
+        // The day itself would be the birthday; 364 days further back is the day before the next one.
+        self.today.saturating_sub(years.years()).saturating_sub(self.between(0, 364).days())
+    }
+
+    /// A made-up German account with valid check digits (ISO 7064, mod 97).
+    pub(super) fn iban(&mut self) -> String {
+        let account: u128 = (0..18).fold(0, |number, _| number * 10 + u128::from(self.below(10)));
+        // "DE00" behind the account, letters as two digits (D = 13, E = 14).
+        let check = 98 - (account * 1_000_000 + 131_400) % 97;
+        format!("DE{check:02}{account:018}")
+    }
+
+    /// Looks like a UUID of version 4.
+    pub(super) fn uuid(&mut self) -> String {
+        let (high, low) = (self.random.next(), self.random.next());
+        let bytes = uuid::Uuid::from_u64_pair(high, low).into_bytes();
+        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
     }
 }
 

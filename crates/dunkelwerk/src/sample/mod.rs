@@ -1,23 +1,31 @@
 //! Made-up applications for `demo` and load tests: as varied as a city's portal sees them, the same for the same seed.
 //!
-//! A service is a clean application ([`Service::clean`]) and a table of varieties that say what is different about it.
-//! Nothing here knows fees or decides anything, and nothing reads a clock, a file or real data: names, addresses and
-//! plates are drawn from lists, streets from the sample zones of `rules/kommune`. Start at [`Generator::next`].
+//! What they look like stands in `workflows/<service>/beispiel.yaml` ([`Example`]; format: `docs/howto/beispielantraege.md`).
+//! Nothing here knows a service, a fee or a rule, and nothing reads a clock, a file or real data: names, addresses and
+//! plates are drawn from lists. Start at [`Generator::next`].
 
-mod dog;
 mod draw;
-mod parking;
+mod example;
+mod operator;
 mod people;
+mod template;
 
+pub use example::{Example, examples};
+
+use domain::{Ars, ServiceName};
 use draw::Draw;
+use example::{How, Variety};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use template::Scope;
 
-/// The ARS of the places that each service may be asked of, from the rule book; a service without a place stays out.
-#[derive(Debug, Clone, Default)]
-pub struct Places {
-    pub parking: Vec<String>,
-    pub dogs: Vec<String>,
+/// A place where somebody is competent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    pub ars: String,
+    pub name: String,
 }
 
 /// One application, and what is special about it.
@@ -25,187 +33,191 @@ pub struct Places {
 pub struct Sample {
     pub envelope: Value,
     /// Such as `vollstaendig`, `freitext` or `dublette`: what the applicant did, not what becomes of it.
-    pub kind: &'static str,
+    pub kind: Arc<str>,
 }
 
-/// An endless stream of samples. Same seed, time and places: same stream.
+/// An endless stream of samples. Same seed, time, examples and places: same stream.
 #[derive(Debug)]
 pub struct Generator {
     draw: Draw,
-    parking: Stream,
-    dogs: Stream,
+    streams: Vec<Stream>,
 }
 
 impl Generator {
-    pub fn new(seed: u64, now: Timestamp, places: Places) -> Self {
-        Self {
-            draw: Draw::new(seed, now),
-            parking: Stream { service: &parking::SERVICE, places: places.parking, earlier: Vec::new() },
-            dogs: Stream { service: &dog::SERVICE, places: places.dogs, earlier: Vec::new() },
-        }
+    /// Services without an example, a place or a weight stay out.
+    pub fn new(
+        seed: u64,
+        now: Timestamp,
+        examples: BTreeMap<ServiceName, Example>,
+        places: &dyn Fn(&ServiceName) -> Vec<Spot>,
+    ) -> Self {
+        let stream = |(service, example): (ServiceName, Example)| {
+            let places = example.weighted(places(&service));
+            Stream { service, example, places, earlier: Vec::new() }
+        };
+        let streams = examples.into_iter().map(stream);
+        let streams = streams.filter(|s| s.example.weight > 0 && !s.places.is_empty()).collect();
+        Self { draw: Draw::new(seed, now), streams }
     }
 
-    /// The next application: two of three are for parking.
-    pub fn next(&mut self) -> Sample {
-        let dogs = !self.dogs.places.is_empty() && (self.parking.places.is_empty() || self.draw.chance(333));
-        let stream = if dogs { &mut self.dogs } else { &mut self.parking };
-        stream.next(&mut self.draw)
+    /// The next application.
+    ///
+    /// # Errors
+    /// An example that asks for what it did not draw, with the place in its file.
+    pub fn next(&mut self) -> Result<Sample, String> {
+        let weights: Vec<u32> = self.streams.iter().map(|stream| stream.example.weight).collect();
+        let at = self.draw.weighted_index(&weights);
+        let stream = self.streams.get_mut(at).ok_or("no service has an example and a place")?;
+        stream.next(&mut self.draw).map_err(|e| format!("workflows/{}/beispiel.yaml: {e}", stream.service))
     }
-}
-
-/// A change to an envelope that makes a variety of it.
-type Change = fn(&mut Draw, &mut Value);
-
-/// What can be asked for.
-#[derive(Debug)]
-struct Service {
-    /// An application in the place with this ARS that nothing is wrong with.
-    clean: fn(&mut Draw, &str) -> Value,
-    varieties: &'static [Variety],
-}
-
-#[derive(Debug)]
-struct Variety {
-    /// Relative to the other varieties of the service.
-    weight: u32,
-    kind: &'static str,
-    make: Make,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Make {
-    Clean,
-    Changed(Change),
-    /// Changed, and in this place if it is configured.
-    In(&'static str, Change),
-    /// Sent to a place nobody configured.
-    Elsewhere,
-    /// An earlier clean application once more under its own id.
-    Repeated(Change),
-    /// Another application of an earlier applicant.
-    Followed(Change),
-}
-
-const fn changed(weight: u32, kind: &'static str, change: Change) -> Variety {
-    Variety { weight, kind, make: Make::Changed(change) }
 }
 
 /// Clean applications that are kept to come back to.
 const KEPT: usize = 256;
 
-/// Well-formed ARS of Kiel, Bremen, Rostock and Erfurt, which have no rules yet.
-const ELSEWHERE: [&str; 4] = ["010020000000", "040110000000", "130030000000", "160510000000"];
-
 /// The applications of one service.
 #[derive(Debug)]
 struct Stream {
-    service: &'static Service,
-    places: Vec<String>,
-    earlier: Vec<Value>,
+    service: ServiceName,
+    example: Example,
+    places: Vec<(Spot, u32)>,
+    /// What complete applications drew, and what came of it.
+    earlier: Vec<(Scope, Value)>,
 }
 
 impl Stream {
-    fn next(&mut self, draw: &mut Draw) -> Sample {
-        let varieties = self.service.varieties;
-        let Some(Variety { kind, make, .. }) = draw.weighted(varieties, |v| v.weight) else {
-            return self.clean(draw);
+    fn next(&mut self, draw: &mut Draw) -> Result<Sample, String> {
+        let weights: Vec<u32> = self.example.varieties.iter().map(|v| v.weight).collect();
+        let variety = self.example.varieties.get(draw.weighted_index(&weights)).cloned().ok_or("sorten is empty")?;
+        let old = match variety.how {
+            How::New => None,
+            How::Repeated | How::Followed => self.take_earlier(draw, variety.how),
         };
-        let envelope = match *make {
-            Make::Clean => return self.clean(draw),
-            Make::Repeated(_) | Make::Followed(_) if self.earlier.is_empty() => return self.clean(draw),
-            Make::Changed(change) => {
-                let place = self.place(draw);
-                self.changed(draw, &place, change)
+        let (scope, mut envelope) = match (variety.how, old) {
+            (How::Repeated, Some((scope, envelope))) => (scope, envelope),
+            (How::Followed, Some((mut scope, _))) => {
+                variety.remember.iter().try_for_each(|(name, value)| scope.remember(draw, name, value))?;
+                let envelope = self.envelope(draw, &scope)?;
+                (scope, envelope)
             }
-            Make::In(ars, change) => {
-                let place = self.places.iter().find(|place| *place == ars).cloned();
-                let place = place.unwrap_or_else(|| self.place(draw));
-                self.changed(draw, &place, change)
-            }
-            Make::Elsewhere => {
-                let place = self.elsewhere(draw);
-                (self.service.clean)(draw, &place)
-            }
-            Make::Repeated(change) => {
-                let at = draw.index(self.earlier.len());
-                let mut envelope = self.earlier.get(at).cloned().unwrap_or_default();
-                change(draw, &mut envelope);
-                envelope
-            }
-            Make::Followed(change) => {
-                let at = draw.index(self.earlier.len());
-                // Taken, not copied: what this applicant already has stays known exactly.
-                let mut envelope = self.earlier.swap_remove(at);
-                set(&mut envelope, "/id", draw.id().into());
-                change(draw, &mut envelope);
-                envelope
-            }
+            (How::New | How::Repeated | How::Followed, _) => self.fresh(draw, &variety)?,
         };
-        Sample { envelope, kind }
-    }
-
-    fn clean(&mut self, draw: &mut Draw) -> Sample {
-        let place = self.place(draw);
-        let envelope = (self.service.clean)(draw, &place);
-        if self.earlier.len() < KEPT {
-            self.earlier.push(envelope.clone());
-        } else {
-            let at = draw.index(KEPT);
-            if let Some(old) = self.earlier.get_mut(at) {
-                *old = envelope.clone();
+        for (pointer, template) in &variety.set {
+            match template.draw(draw, &scope)? {
+                Some(Value::Null) | None => remove(&mut envelope, pointer),
+                Some(value) => set(&mut envelope, pointer, value)?,
             }
         }
-        Sample { envelope, kind: "vollstaendig" }
+        spoil(draw, &mut envelope, &variety.faults)?;
+        if variety.is_clean() {
+            self.keep(draw, (scope, envelope.clone()));
+        }
+        Ok(Sample { envelope, kind: variety.kind })
     }
 
-    fn changed(&self, draw: &mut Draw, place: &str, change: Change) -> Value {
-        let mut envelope = (self.service.clean)(draw, place);
-        change(draw, &mut envelope);
-        envelope
+    /// An earlier complete application. For a follow-up it is taken, not copied: what the applicant has stays known.
+    fn take_earlier(&mut self, draw: &mut Draw, how: How) -> Option<(Scope, Value)> {
+        if self.earlier.is_empty() {
+            return None;
+        }
+        let at = draw.index(self.earlier.len());
+        if how == How::Followed { Some(self.earlier.swap_remove(at)) } else { self.earlier.get(at).cloned() }
     }
 
-    fn place(&self, draw: &mut Draw) -> String {
-        let place = draw.weighted(&self.places, |ars| people::city(ars).weight).cloned();
-        place.unwrap_or_else(|| self.elsewhere(draw))
+    fn fresh(&self, draw: &mut Draw, variety: &Variety) -> Result<(Scope, Value), String> {
+        let weights: Vec<u32> = self.places.iter().map(|(_, weight)| *weight).collect();
+        let drawn = self.places.get(draw.weighted_index(&weights)).map(|(spot, _)| spot.clone());
+        let spot = match variety.place.as_deref() {
+            None => drawn,
+            Some("unbekannt") => Some(self.elsewhere(draw)),
+            Some(ars) => self.places.iter().find(|(spot, _)| spot.ars == ars).map(|(spot, _)| spot.clone()).or(drawn),
+        };
+        let mut scope = Scope::new(draw, &spot.ok_or("no place")?);
+        let overridden =
+            |name: &String| variety.remember.iter().find(|(other, _)| other == name).map(|(_, value)| value);
+        for (name, value) in &self.example.remember {
+            scope.remember(draw, name, overridden(name).unwrap_or(value))?;
+        }
+        let envelope = self.envelope(draw, &scope)?;
+        Ok((scope, envelope))
     }
 
-    fn elsewhere(&self, draw: &mut Draw) -> String {
-        let unknown: Vec<&str> = ELSEWHERE.into_iter().filter(|ars| self.places.iter().all(|p| p != ars)).collect();
-        // Should all of them be configured one day, an unused key of Schleswig-Holstein still is not.
-        if unknown.is_empty() { "019990000000".to_owned() } else { draw.pick(&unknown).to_owned() }
+    fn envelope(&self, draw: &mut Draw, scope: &Scope) -> Result<Value, String> {
+        let mut envelope = Map::new();
+        envelope.insert("id".into(), draw.id().into());
+        envelope.insert("service".into(), self.service.as_str().into());
+        envelope.insert("ars".into(), scope.ars().into());
+        let channel = draw.channel();
+        envelope.insert("channel".into(), channel.into());
+        if channel == "online" {
+            envelope.insert("trust_level".into(), "substantiell".into());
+        }
+        for (name, template) in &self.example.envelope {
+            match template.draw(draw, scope)? {
+                Some(Value::Null) | None => _ = envelope.remove(name),
+                Some(value) => _ = envelope.insert(name.clone(), value),
+            }
+        }
+        let data = self.example.data.draw(draw, scope)?;
+        envelope.insert("data".into(), data.unwrap_or_else(|| json!({})));
+        Ok(Value::Object(envelope))
     }
-}
 
-/// A field, and what people put there instead.
-type Fault = (&'static str, &'static [Wrong]);
+    fn keep(&mut self, draw: &mut Draw, application: (Scope, Value)) {
+        if self.earlier.len() < KEPT {
+            self.earlier.push(application);
+        } else if let Some(old) = self.earlier.get_mut(draw.index(KEPT)) {
+            *old = application;
+        }
+    }
 
-#[derive(Debug, Clone, Copy)]
-enum Wrong {
-    Missing,
-    Text(&'static str),
-    Number(i64),
+    /// A well-formed key that nobody configured.
+    fn elsewhere(&self, draw: &mut Draw) -> Spot {
+        loop {
+            let land = draw.between(1, 16);
+            let ars = format!("{land:02}999{:07}", draw.between(0, 9_999_999));
+            if Ars::new(ars.clone()).is_ok() && self.places.iter().all(|(spot, _)| spot.ars != ars) {
+                return Spot { ars, name: "Musterstadt".to_owned() };
+            }
+        }
+    }
 }
 
 /// Breaks two to five different fields.
-fn spoil(draw: &mut Draw, envelope: &mut Value, faults: &[Fault]) {
-    let mut left: Vec<&Fault> = faults.iter().collect();
-    for _ in 0..draw.between(2, 5) {
-        let at = draw.index(left.len());
-        let (pointer, wrongs) = left.swap_remove(at);
-        match draw.weighted(wrongs, |_| 1) {
-            Some(Wrong::Text(text)) => set(envelope, pointer, (*text).into()),
-            Some(Wrong::Number(number)) => set(envelope, pointer, (*number).into()),
-            Some(Wrong::Missing) | None => remove(envelope, pointer),
+fn spoil(draw: &mut Draw, envelope: &mut Value, faults: &[(String, Vec<Value>)]) -> Result<(), String> {
+    let mut left: Vec<&(String, Vec<Value>)> = faults.iter().collect();
+    let count = if faults.is_empty() { 0 } else { draw.between(2, 5) };
+    for _ in 0..count {
+        if left.is_empty() {
+            break;
+        }
+        let (pointer, wrongs) = left.swap_remove(draw.index(left.len()));
+        match wrongs.get(draw.index(wrongs.len())) {
+            Some(Value::Null) | None => remove(envelope, pointer),
+            Some(value) => set(envelope, pointer, value.clone())?,
         }
     }
+    Ok(())
 }
 
-/// Sets a field of an object; the object must be there.
-fn set(envelope: &mut Value, pointer: &str, value: Value) {
-    if let Some((object, key)) = pointer.rsplit_once('/')
-        && let Some(Value::Object(fields)) = envelope.pointer_mut(object)
-    {
-        fields.insert(key.to_owned(), value);
+/// Sets a field of an object or an entry of a list, which must be there.
+fn set(envelope: &mut Value, pointer: &str, value: Value) -> Result<(), String> {
+    let (parent, key) = pointer.rsplit_once('/').ok_or_else(|| format!("{pointer} is no JSON pointer"))?;
+    match envelope.pointer_mut(parent) {
+        Some(Value::Object(fields)) => {
+            fields.insert(key.to_owned(), value);
+            Ok(())
+        }
+        Some(Value::Array(items)) if key.parse().is_ok_and(|at: usize| at < items.len()) => {
+            if let Some(item) = key.parse().ok().and_then(|at: usize| items.get_mut(at)) {
+                *item = value;
+            }
+            Ok(())
+        }
+        // A list that is shorter this time has nothing to change.
+        Some(Value::Array(_)) => Ok(()),
+        _ if parent.split('/').any(|part| part.parse::<usize>().is_ok()) => Ok(()),
+        _ => Err(format!("{parent} is neither object nor list")),
     }
 }
 
@@ -216,12 +228,6 @@ fn remove(envelope: &mut Value, pointer: &str) {
         fields.remove(key);
     }
 }
-
-fn text<'a>(envelope: &'a Value, pointer: &str) -> &'a str {
-    envelope.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn unchanged(_: &mut Draw, _: &mut Value) {}
 
 #[cfg(test)]
 mod tests;

@@ -1,17 +1,15 @@
 //! Who applies and where they live: invented people in the streets of the sample zones.
 
 use super::Draw;
-use jiff::{ToSpan, civil::Date};
 use serde_json::{Value, json};
 
 /// A place that the samples can look like.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct City {
+    /// Empty where the place is not listed here.
     pub name: &'static str,
     /// The Unterscheidungszeichen on number plates.
     pub plate: &'static str,
-    /// How many apply here, relative to the other places.
-    pub weight: u32,
     /// Streets with postcode; where the place has sample zones, each lies in one.
     pub streets: &'static [(&'static str, &'static str)],
 }
@@ -19,55 +17,53 @@ pub(super) struct City {
 /// The place of an ARS; an unknown one looks like any town.
 pub(super) fn city(ars: &str) -> City {
     let known = CITIES.iter().find(|(key, _)| *key == ars).map(|(_, city)| *city);
-    known.unwrap_or(City { name: "Musterstadt", plate: "XX", weight: 2, streets: &[("Hauptstraße", "12345")] })
+    known.unwrap_or(City { name: "", plate: "XX", streets: &[("Hauptstraße", "12345")] })
 }
 
 #[rustfmt::skip]
 const CITIES: &[(&str, City)] = &[
-    ("020000000000", City { name: "Hamburg", plate: "HH", weight: 6, streets:
+    ("020000000000", City { name: "Hamburg", plate: "HH", streets:
         &[("Osterstraße", "20259"), ("Lange Reihe", "20099"), ("Eppendorfer Weg", "20259"), ("Susannenstraße", "20357")] }),
-    ("032410001001", City { name: "Hannover", plate: "H", weight: 3, streets:
+    ("032410001001", City { name: "Hannover", plate: "H", streets:
         &[("Lister Meile", "30161"), ("Limmerstraße", "30451"), ("Podbielskistraße", "30163"), ("Sallstraße", "30171")] }),
-    ("051110000000", City { name: "Düsseldorf", plate: "D", weight: 4, streets:
+    ("051110000000", City { name: "Düsseldorf", plate: "D", streets:
         &[("Nordstraße", "40477"), ("Birkenstraße", "40233"), ("Ackerstraße", "40233"), ("Lorettostraße", "40219")] }),
-    ("051130000000", City { name: "Essen", plate: "E", weight: 3, streets:
+    ("051130000000", City { name: "Essen", plate: "E", streets:
         &[("Rüttenscheider Straße", "45130"), ("Klarastraße", "45130"), ("Emmastraße", "45130"), ("Gemarkenstraße", "45147")] }),
-    ("053140000000", City { name: "Bonn", plate: "BN", weight: 2, streets:
+    ("053140000000", City { name: "Bonn", plate: "BN", streets:
         &[("Bonner Talweg", "53113"), ("Heerstraße", "53111"), ("Breite Straße", "53111"), ("Clemens-August-Straße", "53115")] }),
-    ("053150000000", City { name: "Köln", plate: "K", weight: 6, streets:
+    ("053150000000", City { name: "Köln", plate: "K", streets:
         &[("Venloer Straße", "50823"), ("Aachener Straße", "50674"), ("Severinstraße", "50678"), ("Neusser Straße", "50733")] }),
-    ("055150000000", City { name: "Münster", plate: "MS", weight: 2, streets:
+    ("055150000000", City { name: "Münster", plate: "MS", streets:
         &[("Hammer Straße", "48153"), ("Warendorfer Straße", "48145"), ("Wolbecker Straße", "48155"), ("Kanalstraße", "48147")] }),
-    ("064110000000", City { name: "Darmstadt", plate: "DA", weight: 2, streets:
+    ("064110000000", City { name: "Darmstadt", plate: "DA", streets:
         &[("Heinrichstraße", "64283"), ("Dieburger Straße", "64287"), ("Liebfrauenstraße", "64289"), ("Pankratiusstraße", "64289")] }),
-    ("064120000000", City { name: "Frankfurt am Main", plate: "F", weight: 4, streets:
+    ("064120000000", City { name: "Frankfurt am Main", plate: "F", streets:
         &[("Berger Straße", "60316"), ("Leipziger Straße", "60487"), ("Schweizer Straße", "60594"), ("Eckenheimer Landstraße", "60318")] }),
-    ("064140000000", City { name: "Wiesbaden", plate: "WI", weight: 2, streets:
+    ("064140000000", City { name: "Wiesbaden", plate: "WI", streets:
         &[("Dotzheimer Straße", "65185"), ("Taunusstraße", "65183"), ("Nerostraße", "65183"), ("Bismarckring", "65183")] }),
-    ("073150000000", City { name: "Mainz", plate: "MZ", weight: 2, streets:
+    ("073150000000", City { name: "Mainz", plate: "MZ", streets:
         &[("Gaustraße", "55116"), ("Boppstraße", "55118"), ("Frauenlobstraße", "55118"), ("Kaiserstraße", "55116")] }),
-    ("081110000000", City { name: "Stuttgart", plate: "S", weight: 4, streets:
+    ("081110000000", City { name: "Stuttgart", plate: "S", streets:
         &[("Schwabstraße", "70197"), ("Rotebühlstraße", "70178"), ("Böblinger Straße", "70199"), ("Olgastraße", "70182")] }),
-    ("082120000000", City { name: "Karlsruhe", plate: "KA", weight: 2, streets:
+    ("082120000000", City { name: "Karlsruhe", plate: "KA", streets:
         &[("Sophienstraße", "76133"), ("Kaiserallee", "76133"), ("Werderstraße", "76137"), ("Gerwigstraße", "76131")] }),
-    ("082210000000", City { name: "Heidelberg", plate: "HD", weight: 2, streets:
+    ("082210000000", City { name: "Heidelberg", plate: "HD", streets:
         &[("Bergheimer Straße", "69115"), ("Plöck", "69117"), ("Rohrbacher Straße", "69115"), ("Ladenburger Straße", "69120")] }),
-    ("083110000000", City { name: "Freiburg im Breisgau", plate: "FR", weight: 2, streets:
+    ("083110000000", City { name: "Freiburg im Breisgau", plate: "FR", streets:
         &[("Habsburgerstraße", "79104"), ("Günterstalstraße", "79100"), ("Wilhelmstraße", "79098"), ("Lorettostraße", "79100")] }),
-    ("091620000000", City { name: "München", plate: "M", weight: 5, streets:
+    ("091620000000", City { name: "München", plate: "M", streets:
         &[("Leopoldstraße", "80802"), ("Belgradstraße", "80796"), ("Lindwurmstraße", "80337"), ("Schellingstraße", "80799")] }),
-    ("110000000000", City { name: "Berlin", plate: "B", weight: 7, streets:
+    ("110000000000", City { name: "Berlin", plate: "B", streets:
         &[("Kastanienallee", "10435"), ("Oderberger Straße", "10435"), ("Bergmannstraße", "10961"), ("Akazienstraße", "10823")] }),
-    // Only dogs are decided automatically here, and only here: weighted so that a demo shows it.
-    ("146120000000", City { name: "Dresden", plate: "DD", weight: 9, streets:
+    ("146120000000", City { name: "Dresden", plate: "DD", streets:
         &[("Alaunstraße", "01099"), ("Bautzner Straße", "01099"), ("Borsbergstraße", "01309"), ("Kesselsdorfer Straße", "01159")] }),
-    ("147130000000", City { name: "Leipzig", plate: "L", weight: 9, streets:
+    ("147130000000", City { name: "Leipzig", plate: "L", streets:
         &[("Karl-Liebknecht-Straße", "04275"), ("Eisenbahnstraße", "04315"), ("Karl-Heine-Straße", "04229"), ("Gohliser Straße", "04155")] }),
-    // The places that nobody configured.
-    ("010020000000", City { name: "Kiel", plate: "KI", weight: 2, streets: &[("Holtenauer Straße", "24105"), ("Hansastraße", "24118")] }),
-    ("040110000000", City { name: "Bremen", plate: "HB", weight: 2, streets: &[("Vor dem Steintor", "28203"), ("Hamburger Straße", "28205")] }),
-    ("130030000000", City { name: "Rostock", plate: "HRO", weight: 2, streets: &[("Doberaner Straße", "18057"), ("Barnstorfer Weg", "18057")] }),
-    ("160510000000", City { name: "Erfurt", plate: "EF", weight: 2, streets: &[("Magdeburger Allee", "99086"), ("Andreasstraße", "99084")] }),
+    ("010020000000", City { name: "Kiel", plate: "KI", streets: &[("Holtenauer Straße", "24105"), ("Hansastraße", "24118")] }),
+    ("040110000000", City { name: "Bremen", plate: "HB", streets: &[("Vor dem Steintor", "28203"), ("Hamburger Straße", "28205")] }),
+    ("130030000000", City { name: "Rostock", plate: "HRO", streets: &[("Doberaner Straße", "18057"), ("Barnstorfer Weg", "18057")] }),
+    ("160510000000", City { name: "Erfurt", plate: "EF", streets: &[("Magdeburger Allee", "99086"), ("Andreasstraße", "99084")] }),
 ];
 
 /// Streets that no sample zone has.
@@ -130,37 +126,22 @@ const NAMES: &[Names] = &[
 ];
 
 impl Draw {
-    /// An adult with a name of one group; married names now and then join two.
-    pub(super) fn person(&mut self) -> Value {
-        let (_, given, families) = self.weighted(NAMES, |names| names.0).copied().unwrap_or_default();
-        let family = self.pick(families);
-        let family = if self.chance(90) { format!("{family}-{}", self.family_name(family)) } else { family.to_owned() };
-        json!({ "familienname": family, "vornamen": self.pick(given), "geburtsdatum": self.birth_date().to_string() })
+    /// Given and family name of one group; married names now and then join two.
+    pub(super) fn name(&mut self) -> (&'static str, String) {
+        let weights: Vec<u32> = NAMES.iter().map(|names| names.0).collect();
+        let at = self.weighted_index(&weights);
+        let (_, given, families) = NAMES.get(at).copied().unwrap_or_default();
+        let (family, other) = (self.pick(families), self.pick(families));
+        let joined = self.chance(90) && family != other;
+        (self.pick(given), if joined { format!("{family}-{other}") } else { family.to_owned() })
     }
 
-    /// A family name of any group, other than this one.
-    pub(super) fn family_name(&mut self, other_than: &str) -> &'static str {
-        let families = self.weighted(NAMES, |names| names.0).map_or(&[][..], |names| names.2);
-        let name = self.pick(families);
-        if name == other_than { families.iter().copied().find(|n| *n != name).unwrap_or_default() } else { name }
-    }
-
-    /// Between 18 and about 88 years ago, mostly in between.
-    pub(super) fn birth_date(&mut self) -> Date {
-        let beyond = self.between(0, 45) * 365 + self.between(30, 25 * 365);
-        self.today.saturating_sub(18.years()).saturating_sub(beyond.days())
-    }
-
-    /// An address in one of the place's streets with a zone.
-    pub(super) fn address(&mut self, city: City) -> Value {
+    /// An address in one of the place's streets with a sample zone, or in another one.
+    pub(super) fn address(&mut self, city: City, town: &str, zone: Option<bool>) -> Value {
         let (street, postcode) = self.pick(city.streets);
-        json!({ "strasse": street, "hausnummer": self.house_number(), "plz": postcode, "ort": city.name })
-    }
-
-    /// An address in the same place, in a street without a zone.
-    pub(super) fn address_elsewhere(&mut self, city: City) -> Value {
-        let (_, postcode) = self.pick(city.streets);
-        json!({ "strasse": self.pick(&ELSEWHERE), "hausnummer": self.house_number(), "plz": postcode, "ort": city.name })
+        let in_zone = zone.unwrap_or_else(|| self.chance(500));
+        let street = if in_zone { street } else { self.pick(&ELSEWHERE) };
+        json!({ "strasse": street, "hausnummer": self.house_number(), "plz": postcode, "ort": town })
     }
 
     pub(super) fn house_number(&mut self) -> String {

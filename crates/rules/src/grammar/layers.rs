@@ -1,6 +1,6 @@
 //! Files of Land and Kommune.
 
-use super::{Day, Instrument, OpenTo, Per, Setting, Status};
+use super::{Day, Instrument, OpenTo, Per, Permission, Setting, Status};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -22,13 +22,19 @@ pub(crate) struct Deviation {
     pub funktion: Vec<Spanned<FunctionOverride>>,
 }
 
+/// What a Land adds to the conditions of automation: the norm by which a code applies, or norms of its own that permit.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LandAutomation {
-    pub anwendungsnorm: String,
-    pub ab: Day,
+    #[serde(default)]
+    pub anwendungsnorm: Option<Spanned<String>>,
+    /// From when the `anwendungsnorm` holds.
+    #[serde(default)]
+    pub ab: Option<Day>,
     #[serde(default)]
     pub status: Status,
+    #[serde(default)]
+    pub erlaubt_durch: Vec<Spanned<Permission>>,
     #[serde(default)]
     pub quelle: Option<String>,
     #[serde(default, rename = "hinweis")]
@@ -125,6 +131,47 @@ pub(crate) struct Responsibility {
     pub weiterleiten: bool,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
+}
+
+/// `bund/zustaendigkeit.toml`, `land/<land>/zustaendigkeit.toml`: who is competent without being named place by place.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Responsibilities {
+    #[serde(default)]
+    pub zustaendigkeit: Vec<Spanned<GeneralCompetence>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GeneralCompetence {
+    pub dienst: Spanned<String>,
+    pub stelle: Spanned<Office>,
+    /// With `{kommune}` and `{land}` for their names.
+    pub behoerde: String,
+    pub team: String,
+    /// Only keys that begin so, such as `051` for a Regierungsbezirk.
+    #[serde(default)]
+    pub schluessel: Option<Spanned<String>>,
+    #[serde(default)]
+    pub weiterleiten: bool,
+    #[serde(default, rename = "norm")]
+    pub _norm: Option<String>,
+    #[serde(default, rename = "quelle")]
+    pub _quelle: Option<String>,
+    #[serde(default, rename = "hinweis")]
+    pub _hinweis: Option<String>,
+}
+
+/// Whose office decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Office {
+    /// One for all of Germany.
+    Bund,
+    /// One for a Land or a part of it.
+    Land,
+    /// That of every configured Kommune.
+    Kommune,
 }
 
 /// `kommune/<ars>/<dienst>.toml`.

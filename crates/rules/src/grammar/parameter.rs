@@ -2,6 +2,7 @@
 
 use super::{Day, Instrument, OpenTo, Setting, Status};
 use serde::Deserialize;
+use std::sync::Arc;
 use toml::Spanned;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -46,6 +47,9 @@ pub(crate) struct Parameter {
     pub wert: Vec<Spanned<Setting>>,
     #[serde(default)]
     pub oeffnung: Vec<Opening>,
+    /// The component's file, where it is one's.
+    #[serde(skip)]
+    pub origin: Option<Arc<str>>,
 }
 
 fn yes() -> bool {

@@ -4,7 +4,7 @@ use super::*;
 
 impl<'a> Loader<'a> {
     pub(super) fn service(&mut self, path: &str, procedures: &BTreeMap<String, Procedure>) -> Option<Service<'a>> {
-        let frame: Frame = self.parse(path)?;
+        let mut frame: Frame = self.parse(path)?;
         let folder = path.trim_end_matches("rahmen.toml").to_owned();
         let level = match folder.split('/').next() {
             Some("bund") => Level::Bund,
@@ -31,7 +31,6 @@ impl<'a> Loader<'a> {
             ));
         }
         self.findings.extend(findings);
-        let frame = Arc::new(frame);
         let mut own = Versions::default();
         for parameter in frame.parameter.iter().map(Spanned::get_ref) {
             for setting in &parameter.wert {
@@ -44,17 +43,24 @@ impl<'a> Loader<'a> {
             let file = self.file(path);
             self.findings.extend(values::gaps(&file, parameter, parameter.wert.iter(), &own, &[]));
         }
+        let file = self.file(path);
+        let shared = self.components(&file, &mut frame, &mut own);
+        self.findings.extend(reason_findings(&file, &frame));
+        let frame = Arc::new(frame);
         let scripts = self.scripts(&folder, level);
         if scripts.is_empty() {
             self.findings.push(self.file(path).error("skript", 0..0, "es gibt kein Skript <JJJJ-MM-TT>.rhai"));
         }
-        let digest =
-            Digest::of_parts([self.folder_digest(&folder).0.as_slice(), &self.text_digest("verfahren.toml").0]);
+        let components = frame.bausteine.iter().map(|name| component_folder(name.get_ref()));
+        let folders = [folder.clone()].into_iter().chain(components).map(|folder| self.folder_digest(&folder));
+        let files = ["verfahren.toml", "kalender.toml"].map(|file| self.text_digest(file));
+        let parts: Vec<Digest> = folders.chain(files).collect();
+        let digest = Digest::of_parts(parts.iter().map(|part| part.0.as_slice()));
         let procedure = Arc::new(procedure?);
-        Some(Service { name, land, folder, frame, procedure, level, own: Arc::new(own), scripts, digest })
+        Some(Service { name, land, folder, frame, procedure, level, own: Arc::new(own), scripts, shared, digest })
     }
 
-    pub(super) fn scripts(&mut self, folder: &str, level: Level) -> Vec<(Date, Script<'a>)> {
+    pub(super) fn scripts(&mut self, folder: &str, level: Level) -> Dated<'a> {
         let tree = self.tree;
         let mut scripts = Vec::new();
         for (path, text) in tree.below(folder).filter(|(path, _)| path.ends_with(".rhai")) {
@@ -92,29 +98,44 @@ pub(super) fn frame_findings(file: &File<'_>, frame: &Frame, folder: &str, level
         if !ids.insert(check.id.get_ref()) {
             findings.push(file.error("mehrdeutig", check.id.span(), "diese Prüfung gibt es schon"));
         }
-        if check.norm.get_ref().trim().is_empty() {
-            findings.push(file.error("norm", check.norm.span(), "jede Prüfung braucht ihre Norm"));
-        }
-        if let Some(reason) = check.grund.as_ref().filter(|g| ReferralReason::from_word(g.get_ref()).is_none()) {
-            findings.push(file.error("grund", reason.span(), "diesen Grund gibt es nicht"));
-        }
-    }
-    for reason in &automation.anlaesse {
-        let is_referral = |c: &&Spanned<Check>| {
-            c.get_ref().id.get_ref() == reason.get_ref() && c.get_ref().wirkung == Effect::Vorlage
-        };
-        if !frame.pruefung.iter().any(|c| is_referral(&c)) {
-            let message = "ein Anlass ist eine Prüfung mit wirkung = \"vorlage\"";
-            findings.push(file.error("anlass", reason.span(), message));
-        }
+        findings.extend(check_findings(file, check));
     }
     for permission in &automation.erlaubt_durch {
-        if permission.norm.trim().is_empty() || permission.umfang.is_empty() {
-            let message = "wer automatisch entscheiden will, nennt Norm und Umfang";
-            findings.push(file.error("automatik", frame.automatik.span(), message));
-        }
+        findings.extend(permission_findings(file, frame.automatik.span(), permission));
     }
     findings
+}
+
+pub(super) fn permission_findings(
+    file: &File<'_>,
+    span: std::ops::Range<usize>,
+    permission: &Permission,
+) -> Option<Diagnostic> {
+    let says_nothing = permission.norm.trim().is_empty() || permission.umfang.is_empty();
+    says_nothing.then(|| file.error("automatik", span, "wer automatisch entscheiden will, nennt Norm und Umfang"))
+}
+
+pub(super) fn check_findings(file: &File<'_>, check: &Check) -> Vec<Diagnostic> {
+    let mut findings = Vec::new();
+    if check.norm.get_ref().trim().is_empty() {
+        findings.push(file.error("norm", check.norm.span(), "jede Prüfung braucht ihre Norm"));
+    }
+    if let Some(reason) = check.grund.as_ref().filter(|g| ReferralReason::from_word(g.get_ref()).is_none()) {
+        findings.push(file.error("grund", reason.span(), "diesen Grund gibt es nicht"));
+    }
+    findings
+}
+
+/// Reasons for an official are checks of the frame or of a component, and they ask for a person.
+fn reason_findings(file: &File<'_>, frame: &Frame) -> Vec<Diagnostic> {
+    let is_referral = |id: &str| {
+        let mut checks = frame.pruefung.iter().map(Spanned::get_ref);
+        checks.any(|c| c.id.get_ref() == id && c.wirkung == Effect::Vorlage)
+    };
+    let wrong = frame.automatik.get_ref().anlaesse.iter().filter(|reason| !is_referral(reason.get_ref()));
+    wrong
+        .map(|reason| file.error("anlass", reason.span(), "ein Anlass ist eine Prüfung mit wirkung = \"vorlage\""))
+        .collect()
 }
 
 fn duplicate_functions(file: &File<'_>, frame: &Frame) -> Vec<Diagnostic> {
@@ -123,7 +144,7 @@ fn duplicate_functions(file: &File<'_>, frame: &Frame) -> Vec<Diagnostic> {
     again.map(|f| file.error("mehrdeutig", f.name.span(), "diese Funktion ist schon geöffnet")).collect()
 }
 
-fn parameter_findings(file: &File<'_>, frame: &Frame, parameter: &Parameter) -> Vec<Diagnostic> {
+pub(super) fn parameter_findings(file: &File<'_>, frame: &Frame, parameter: &Parameter) -> Vec<Diagnostic> {
     let here = parameter.name.span();
     let mut findings = Vec::new();
     for date in parameter.stichtag.iter().chain(parameter.oeffnung.iter().flat_map(|o| &o.stichtage)) {

@@ -2,6 +2,7 @@
 
 use super::values::{find, unknown_parameter};
 use super::*;
+use crate::grammar::{AutomationOpening, LandAutomation};
 
 impl<'a> Loader<'a> {
     /// What a Land makes of a service. Without files of its own it shares the programs of the base.
@@ -21,7 +22,9 @@ impl<'a> Loader<'a> {
             sources: function_sources(&service.scripts),
             frame: service.frame.clone(),
             procedure: service.procedure.clone(),
-            land_automation: None,
+            calendar: self.calendar.clone(),
+            applies_by: None,
+            permissions: Vec::new(),
             own: service.own.clone(),
             of_land: Versions::default(),
             programs: Vec::new(),
@@ -47,7 +50,7 @@ impl<'a> Loader<'a> {
         }
         if service.land.is_some() {
             // The Land's own frame and scripts are the law here; there is nothing below to deviate from.
-            base.programs = self.programs(service, &[], &[]);
+            base.programs = self.programs(service, &Vec::new(), &[]);
             return Arc::new(base);
         }
         base.programs = match done.get(&(service.name.clone(), None)) {
@@ -60,17 +63,16 @@ impl<'a> Loader<'a> {
     pub(super) fn programs(
         &mut self,
         service: &Service<'a>,
-        land: &[(Date, Script<'a>)],
+        land: &Dated<'a>,
         declared: &[String],
     ) -> Vec<(Date, Arc<Program>)> {
-        let days: BTreeSet<Date> = service.scripts.iter().chain(land).map(|(day, _)| *day).collect();
-        let on = |scripts: &[(Date, Script<'a>)], day: Date| {
-            scripts.iter().rev().find(|(from, _)| *from <= day).map(|(_, script)| *script)
-        };
+        let all = service.shared.iter().flatten().chain(&service.scripts).chain(land);
+        let days: BTreeSet<Date> = all.map(|(day, _)| *day).collect();
         let mut programs = Vec::new();
         for day in days {
             let Some(base) = on(&service.scripts, day) else { continue };
-            match compile(&service.frame, base, on(land, day), declared, self.coverage) {
+            let shared: Vec<Script<'a>> = service.shared.iter().filter_map(|scripts| on(scripts, day)).collect();
+            match compile(&service.frame, &shared, base, on(land, day), declared, self.coverage) {
                 Ok(compiled) => {
                     programs.push((day, Arc::new(compiled.program)));
                     let usage = self.usage.entry(service.folder.clone()).or_insert_with(|| Some(Usage::default()));
@@ -133,8 +135,49 @@ impl<'a> Loader<'a> {
         self.settings(&file, folder, &setter, &service.frame, &deviation.wert, &mut of_land);
         base.of_land = of_land;
         base.delegations = deviation.delegation;
-        base.land_automation = deviation.automatik.filter(|a| a.status == Status::Geltend);
+        if let Some(automation) = deviation.automatik {
+            self.land_automation(&file, &service.frame, automation, base);
+        }
         deviation.funktion.iter().map(|f| f.get_ref().name.get_ref().clone()).collect()
+    }
+}
+
+impl Loader<'_> {
+    /// The norm by which a code applies in the Land, and norms of the Land that permit automatic decisions.
+    fn land_automation(&mut self, file: &File<'_>, frame: &Frame, land: LandAutomation, base: &mut Base) {
+        let draft = land.status == Status::Entwurf;
+        match (land.anwendungsnorm, land.ab) {
+            (Some(norm), Some(from)) if !draft => {
+                let (norm, from, source) = (norm.into_inner(), from.0, land.quelle);
+                base.applies_by = Some(AppliesBy { norm, from, source });
+            }
+            (Some(norm), None) => {
+                let message = "zur anwendungsnorm gehört ab = JJJJ-MM-TT";
+                self.findings.push(file.error("geltung", norm.span(), message));
+            }
+            (Some(_), Some(_)) | (None, _) => {}
+        }
+        let opening = frame.automatik.get_ref().oeffnung.as_ref();
+        for permission in land.erlaubt_durch {
+            let span = permission.span();
+            let allowed =
+                |o: &AutomationOpening| permission.get_ref().instrument.is_some_and(|i| o.instrument.contains(&i));
+            self.findings.extend(frame::permission_findings(file, span.clone(), permission.get_ref()));
+            match opening {
+                None => {
+                    let message =
+                        "der Rahmen lässt die Länder keine Norm nennen, die erlaubt ([automatik] oeffnung fehlt)";
+                    self.findings.push(file.error("oeffnung", span, message));
+                }
+                Some(o) if !allowed(o) => {
+                    let forms: Vec<&str> = o.instrument.iter().map(|i| i.title()).collect();
+                    let message = format!("nur durch {} (nach {})", forms.join(" oder "), o.norm);
+                    self.findings.push(file.error("instrument", span, message));
+                }
+                Some(_) if draft => {}
+                Some(_) => base.permissions.push(permission.into_inner()),
+            }
+        }
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn findings(file: &File<'_>, frame: &Frame, level: Level) -> Vec<Diag
     }
     if mode == Mode::Programmvereinbarung {
         let automation = frame.automatik.get_ref();
-        if automation.gebunden || !automation.erlaubt_durch.is_empty() {
+        if automation.gebunden || !automation.erlaubt_durch.is_empty() || automation.oeffnung.is_some() {
             let message =
                 "modus programmvereinbarung: Billigkeitsleistungen sind nie gebunden und nie endgültig automatisch";
             findings.push(file.error("modus", frame.automatik.span(), message));

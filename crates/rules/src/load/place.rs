@@ -1,13 +1,129 @@
-//! Kommunen: who is competent, and which values they set.
+//! Who is competent where, and which values Kommunen set.
 
 use super::*;
 
+/// An entry of `bund/zustaendigkeit.toml` or of a Land's.
+pub(super) struct General {
+    path: String,
+    /// Nothing: of the Bund.
+    land: Option<Land>,
+    entry: GeneralCompetence,
+}
+
+impl General {
+    /// How the keys begin that it covers within a Land.
+    fn prefix(&self, land: Land) -> String {
+        self.entry.schluessel.as_ref().map_or_else(|| land.code().to_owned(), |key| key.get_ref().clone())
+    }
+
+    fn competence(&self, place: &str, land: Land) -> Competence {
+        let named = self.entry.behoerde.replace("{kommune}", place).replace("{land}", land.title());
+        Competence { authority: named, queue: self.entry.team.clone(), forward: self.entry.weiterleiten }
+    }
+}
+
+/// Entries for a service that count in a Land: its own, where it has any, else the Bund's.
+fn in_land<'g>(general: &'g [General], service: &ServiceName, land: Land) -> impl Iterator<Item = &'g General> {
+    let of = move |g: &&General, level: Option<Land>| g.land == level && g.entry.dienst.get_ref() == service.as_str();
+    let own = general.iter().any(|g| of(&g, Some(land)));
+    let level = own.then_some(land);
+    let service = service.clone();
+    general.iter().filter(move |g| g.land == level && g.entry.dienst.get_ref() == service.as_str())
+}
+
+/// Rule sets that are the same for all Kommunen of a Land, by service.
+type Bases = BTreeMap<(ServiceName, Option<Land>), Arc<Base>>;
+
+/// A place with its files.
+struct Seat<'p> {
+    ars: &'p Ars,
+    name: &'p str,
+    /// `kommune/<ars>/`, where the place has one.
+    folder: Option<&'p str>,
+}
+
 impl<'a> Loader<'a> {
+    /// Who is competent without being named place by place.
+    pub(super) fn general_competences(&mut self, services: &[Service<'a>]) -> Vec<General> {
+        let mut general: Vec<General> = Vec::new();
+        let wanted =
+            |parts: &[&str]| matches!(parts, ["bund", "zustaendigkeit.toml"] | ["land", _, "zustaendigkeit.toml"]);
+        for path in self.paths(wanted) {
+            let land = path.strip_prefix("land/").and_then(|rest| Land::from_short(rest.split('/').next()?));
+            for entry in self.parse::<Responsibilities>(&path).unwrap_or_default().zustaendigkeit {
+                let entry = entry.into_inner();
+                let known = service_in(services, entry.dienst.get_ref(), land).is_some();
+                if !known && self.part {
+                    continue;
+                }
+                let file = self.file(&path);
+                let mut refuse = |code, span, message: &str| self.findings.push(file.error(code, span, message));
+                if !known {
+                    refuse("dienst", entry.dienst.span(), "diesen Dienst gibt es nicht");
+                }
+                let office = *entry.stelle.get_ref();
+                if (office == Office::Bund) != land.is_none() && office != Office::Kommune {
+                    refuse("form", entry.stelle.span(), "stelle ist hier die eigene Ebene oder \"kommune\"");
+                }
+                if let Some(key) = &entry.schluessel {
+                    let digits = key.get_ref().bytes().all(|b| b.is_ascii_digit()) && key.get_ref().len() < 12;
+                    if office != Office::Land || !digits || land.is_none_or(|l| !key.get_ref().starts_with(l.code())) {
+                        refuse(
+                            "form",
+                            key.span(),
+                            "schluessel: Ziffern, die mit denen des Landes beginnen, bei stelle = \"land\"",
+                        );
+                    }
+                }
+                let new = General { path: path.clone(), land, entry };
+                let same = |g: &General| {
+                    let key = |g: &General| g.entry.schluessel.as_ref().map(|key| key.get_ref().clone());
+                    g.path == new.path && g.entry.dienst.get_ref() == new.entry.dienst.get_ref() && key(g) == key(&new)
+                };
+                if general.iter().any(same) {
+                    let message = "für diesen Dienst ist hier schon eine Stelle eingetragen";
+                    refuse("mehrdeutig", new.entry.dienst.span(), message);
+                }
+                general.push(new);
+            }
+        }
+        general
+    }
+
+    /// Offices that serve a whole Land or a part of it, also places that nobody configured.
+    pub(super) fn wide_offices(
+        &mut self,
+        services: &[Service<'a>],
+        general: &[General],
+        bases: &Bases,
+        book: &mut RuleBook,
+    ) {
+        let names: BTreeSet<&ServiceName> = services.iter().map(|service| &service.name).collect();
+        for name in names {
+            for land in Land::ALL.iter().copied() {
+                let (Some(service), Some(base)) =
+                    (service_in(services, name.as_str(), Some(land)), bases.get(&(name.clone(), Some(land))))
+                else {
+                    continue;
+                };
+                let wide = in_land(general, name, land).filter(|g| *g.entry.stelle.get_ref() != Office::Kommune);
+                for entry in wide {
+                    let prefix = entry.prefix(land);
+                    let Ok(ars) = Ars::new(format!("{prefix:0<12}")) else { continue };
+                    let seat = Seat { ars: &ars, name: land.title(), folder: None };
+                    let set = self.rule_set(&seat, service, base, entry.competence(land.title(), land));
+                    book.sets.entry(name.clone()).or_default().by_prefix.insert(prefix, set);
+                }
+            }
+        }
+    }
+
     pub(super) fn municipality(
         &mut self,
         path: &str,
         services: &[Service<'a>],
-        bases: &BTreeMap<(ServiceName, Option<Land>), Arc<Base>>,
+        general: &[General],
+        bases: &Bases,
         book: &mut RuleBook,
     ) {
         let Some(place) = self.parse::<Municipality>(path) else { return };
@@ -31,42 +147,91 @@ impl<'a> Loader<'a> {
             book.ags.insert(ars.ags(), ars.clone());
         }
         book.names.insert(ars.clone(), place.name.clone());
-        for responsibility in &place.zustaendigkeit {
-            let Some(service) = service_in(services, responsibility.dienst.get_ref(), Some(ars.land())) else {
-                if self.part {
-                    continue;
+        let own = self.competences(&file, &place, &ars, services, general);
+        let seat = Seat { ars: &ars, name: &place.name, folder: Some(&folder) };
+        for (name, (competence, span)) in &own {
+            let Some(service) = service_in(services, name.as_str(), Some(ars.land())) else { continue };
+            let Some(base) = bases.get(&(name.clone(), Some(ars.land()))) else { continue };
+            let set = self.rule_set(&seat, service, base, competence.clone());
+            let places = book.sets.entry(name.clone()).or_default();
+            for ars in &served {
+                if places.by_ars.insert(ars.clone(), set.clone()).is_some() {
+                    let message = format!("für {name} und {ars} sind zwei Stellen zuständig");
+                    self.findings.push(file.error("mehrdeutig", span.clone(), message));
                 }
-                self.findings.push(file.error("dienst", responsibility.dienst.span(), "diesen Dienst gibt es nicht"));
+            }
+        }
+        for service in services.iter().filter(|s| s.land.is_none() && !own.contains_key(&s.name)) {
+            let values = format!("{folder}{}.toml", service.name);
+            if self.tree.files.contains_key(&values) && !self.part {
+                let message = "für diesen Dienst ist hier niemand zuständig; die Werte wirken nicht";
+                let finding = self.file(&values).error("zustaendigkeit", 0..0, message);
+                self.findings.push(finding.help("[[zustaendigkeit]] in kommune.toml eintragen"));
+            }
+        }
+    }
+
+    /// Who decides in a Kommune, by service: what it says itself, else what Land or Bund say for all of them.
+    fn competences(
+        &mut self,
+        file: &File<'_>,
+        place: &Municipality,
+        ars: &Ars,
+        services: &[Service<'a>],
+        general: &[General],
+    ) -> BTreeMap<ServiceName, (Competence, std::ops::Range<usize>)> {
+        let mut own = BTreeMap::new();
+        for responsibility in &place.zustaendigkeit {
+            let dienst = &responsibility.dienst;
+            let Some(service) = service_in(services, dienst.get_ref(), Some(ars.land())) else {
+                if !self.part {
+                    self.findings.push(file.error("dienst", dienst.span(), "diesen Dienst gibt es nicht"));
+                }
                 continue;
             };
-            let Some(base) = bases.get(&(service.name.clone(), Some(ars.land()))) else { continue };
-            let values_path = format!("{folder}{}.toml", service.name);
-            let mut of_kommune = Versions::default();
-            if self.tree.files.contains_key(&values_path) {
-                self.municipal_values(&values_path, &folder, &place.name, service, base, &mut of_kommune);
-            }
-            let values = self.tree.files.get(&values_path).map_or("", String::as_str);
-            let parts = [responsibility.behoerde.as_str(), &responsibility.team, values, ars.as_str()];
             let competence = Competence {
                 authority: responsibility.behoerde.clone(),
                 queue: responsibility.team.clone(),
                 forward: responsibility.weiterleiten,
             };
-            let digest =
-                Digest::of_parts(parts.map(str::as_bytes).into_iter().chain([&[u8::from(competence.forward)][..]]));
-            let set = RuleSet { ars: ars.clone(), competence, base: base.clone(), of_kommune, digest };
-            let set = Arc::new(set);
-            let places = book.sets.entry(service.name.clone()).or_default();
-            for ars in &served {
-                if places.insert(ars.clone(), set.clone()).is_some() {
-                    let message = format!("für {} und {ars} sind zwei Stellen zuständig", service.name);
-                    self.findings.push(file.error("mehrdeutig", responsibility.dienst.span(), message));
-                }
+            if own.insert(service.name.clone(), (competence, dienst.span())).is_some() {
+                let message = format!("für {} und {ars} sind zwei Stellen zuständig", service.name);
+                self.findings.push(file.error("mehrdeutig", dienst.span(), message));
             }
         }
+        let names: BTreeSet<&ServiceName> = services.iter().map(|service| &service.name).collect();
+        for name in names {
+            let mut entries = in_land(general, name, ars.land());
+            if let Some(entry) = entries.find(|g| *g.entry.stelle.get_ref() == Office::Kommune) {
+                let competence = entry.competence(&place.name, ars.land());
+                own.entry(name.clone()).or_insert((competence, place.ars.span()));
+            }
+        }
+        own
     }
 
-    pub(super) fn municipal_values(
+    /// The law of a service for one office.
+    fn rule_set(
+        &mut self,
+        seat: &Seat<'_>,
+        service: &Service<'a>,
+        base: &Arc<Base>,
+        competence: Competence,
+    ) -> Arc<RuleSet> {
+        let path = seat.folder.map(|folder| format!("{folder}{}.toml", service.name));
+        let path = path.filter(|path| self.tree.files.contains_key(path));
+        let mut of_kommune = Versions::default();
+        if let (Some(path), Some(folder)) = (&path, seat.folder) {
+            self.municipal_values(path, folder, seat.name, service, base, &mut of_kommune);
+        }
+        let values = path.and_then(|path| self.tree.files.get(&path)).map_or("", String::as_str);
+        let parts = [competence.authority.as_str(), &competence.queue, values, seat.ars.as_str()];
+        let parts = parts.map(str::as_bytes).into_iter();
+        let digest = Digest::of_parts(parts.chain([&[u8::from(competence.forward)][..]]));
+        Arc::new(RuleSet { ars: seat.ars.clone(), competence, base: base.clone(), of_kommune, digest })
+    }
+
+    fn municipal_values(
         &mut self,
         path: &str,
         folder: &str,

@@ -98,6 +98,7 @@ impl<'a> Loader<'a> {
             norm: setting.norm.get_ref().clone(),
             source: setting.quelle.clone(),
             through,
+            support: setting.support,
         });
     }
 

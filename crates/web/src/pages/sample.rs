@@ -105,6 +105,7 @@ pub(crate) fn granted() -> Decision {
                 LayerNorm { level: Level::Bund, norm: "§ 6a Abs. 5a StVG".into() },
                 LayerNorm { level: Level::Land, norm: "ZustVO Straßenverkehr NRW".into() },
             ],
+            unverified: false,
         }],
         functions: vec![FunctionUsed { name: "tarif".into(), level: Level::Land }],
         error: None,
