@@ -1,8 +1,10 @@
 //! Legal cases: tables beside the law that a lawyer reads and writes, in YAML with German keys.
 
-use crate::evaluate::{evaluate, trusted};
-use domain::{Decision, Gate, ReferralReason};
+use crate::evaluate::{Earlier, evaluate, trusted};
+use domain::{Decision, Gate, ReferralReason, ServiceName};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use rules::EarlierClaim;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +19,23 @@ struct Written {
     source: String,
     #[serde(rename = "entscheidung_am")]
     decided_at: Timestamp,
+    /// What earlier applications claimed, by the name of a once-only key of the workflow.
+    #[serde(default, rename = "frueher")]
+    earlier: BTreeMap<String, Vec<Claim>>,
     #[serde(rename = "antrag")]
     envelope: Value,
     #[serde(rename = "erwartet")]
     expected: Expected,
+}
+
+/// An earlier claim of a key, with its time where it has one.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Claim {
+    #[serde(default, rename = "von")]
+    from: Option<Date>,
+    #[serde(default, rename = "bis")]
+    to: Option<Date>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -50,6 +65,7 @@ pub struct LegalCase {
     pub source: String,
     pub decided_at: Timestamp,
     pub envelope: Value,
+    earlier: Earlier,
     expected: Expected,
 }
 
@@ -64,8 +80,12 @@ pub fn read_cases(files: &BTreeMap<String, String>) -> (Vec<LegalCase>, Vec<Stri
                     text.lines().enumerate().filter(|(_, l)| l.trim_start_matches(['-', ' ']).starts_with("fall:"));
                 cases.extend(written.into_iter().map(|case| {
                     let line = lines.next().map_or(1, |(i, _)| i + 1);
-                    let Written { name, source, decided_at, envelope, expected } = case;
-                    LegalCase { file: file.clone(), line, name, source, decided_at, envelope, expected }
+                    let Written { name, source, decided_at, earlier, envelope, expected } = case;
+                    let claim = |c: Claim| EarlierClaim { from: c.from, to: c.to };
+                    let earlier =
+                        earlier.into_iter().map(|(key, claims)| (key, claims.into_iter().map(claim).collect()));
+                    let earlier = earlier.collect();
+                    LegalCase { file: file.clone(), line, name, source, decided_at, envelope, earlier, expected }
                 }));
             }
             Err(error) => errors.push(format!("{file}: {error}")),
@@ -78,8 +98,14 @@ impl LegalCase {
     /// Decides the case as `decide` would; on a refused envelope says why.
     pub fn decide(&self, office: &Office) -> Result<Decision, String> {
         let bytes = serde_json::to_vec(&self.envelope).map_err(|e| e.to_string())?;
-        let sender = trusted(std::iter::once(&self.envelope));
-        evaluate(office, &sender, &bytes, self.decided_at).map_err(|rejection| format!("kein Antrag: {rejection}"))
+        let service = self.envelope.get("service").and_then(Value::as_str).unwrap_or_default();
+        let keys = ServiceName::new(service).ok().and_then(|name| office.workflows.get(&name)).map(|d| &d.once);
+        let known = |name: &str| keys.is_some_and(|keys| keys.iter().any(|key| key.name == name));
+        if let Some(unknown) = self.earlier.keys().find(|name| !known(name)) {
+            return Err(format!("frueher.{unknown}: diesen Schlüssel hat workflow.toml nicht unter [[einmal]]"));
+        }
+        evaluate(office, &trusted(), &bytes, self.decided_at, &self.earlier)
+            .map_err(|rejection| format!("kein Antrag: {rejection}"))
     }
 
     /// A line for everything that is not as the case expects.

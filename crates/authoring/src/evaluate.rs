@@ -2,37 +2,39 @@
 
 use domain::{ApplicationId, Decision, Sender, SenderName};
 use jiff::Timestamp;
-use serde_json::Value;
+use rules::EarlierClaim;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 use workflow::{Effect, Event, Office, Rejection, Surroundings};
 
-/// A sender that may claim whatever the envelopes say, and whose evidence counts: for trying, never for intake.
-pub fn trusted<'v>(envelopes: impl Iterator<Item = &'v Value>) -> Arc<Sender> {
-    let kinds = envelopes.flat_map(|envelope| envelope.get("evidence").and_then(Value::as_array).into_iter().flatten());
-    let mut trusted: Vec<String> = kinds.filter_map(|e| Some(e.get("kind")?.as_str()?.to_owned())).collect();
-    trusted.sort();
-    trusted.dedup();
-    Arc::new(Sender {
-        // INVARIANT: a valid name.
-        name: SenderName::new("trial").unwrap_or_else(|_| unreachable!("a valid sender name")),
-        token_sha256: None,
-        amqp_user: None,
-        trusted_evidence: trusted,
-        may_claim: ["received_at", "channel", "trust_level"].map(str::to_owned).to_vec(),
-    })
+/// Who tries: may claim whatever the envelopes say, and whose evidence counts.
+pub fn trusted() -> Arc<Sender> {
+    // INVARIANT: a valid name.
+    let name = SenderName::new("trial").unwrap_or_else(|_| unreachable!("a valid sender name"));
+    Arc::new(Sender::for_trying(name))
 }
 
-/// Decides one envelope at a time. No earlier application is known.
+/// What earlier applications claimed, by the name of a once-only key.
+pub type Earlier = BTreeMap<String, Vec<EarlierClaim>>;
+
+/// Decides one envelope at a time; of earlier applications it knows what `earlier` says.
 ///
 /// # Errors
 /// What is wrong with the envelope.
-pub fn evaluate(office: &Office, sender: &Arc<Sender>, bytes: &[u8], at: Timestamp) -> Result<Decision, Rejection> {
+pub fn evaluate(
+    office: &Office,
+    sender: &Arc<Sender>,
+    bytes: &[u8],
+    at: Timestamp,
+    earlier: &Earlier,
+) -> Result<Decision, Rejection> {
     let id = ApplicationId(Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes));
     let submission = office.decode(bytes.to_vec(), sender, id, at)?;
     let form = office.validate(&submission);
     let keys = form.as_ref().map(|valid| office.once_keys(&submission, valid)).unwrap_or_default();
-    let once = keys.into_iter().map(|key| (key, Vec::new())).collect();
+    let claims = |name: &str| earlier.get(name).cloned().unwrap_or_default();
+    let once = keys.into_iter().map(|key| (claims(&key.name), key)).map(|(claims, key)| (key, claims)).collect();
     let effects = office.step(&Event::Received { submission, form }, &Surroundings { once }, at);
     let decided = effects.into_iter().find_map(|effect| match effect {
         Effect::Decide(decided) => Some(decided.decision),

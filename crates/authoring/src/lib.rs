@@ -13,6 +13,6 @@ mod simulate;
 pub use cases::{LegalCase, read_cases};
 pub use coverage::{FileCoverage, Missing, coverage};
 pub use drift::drift;
-pub use evaluate::{evaluate, trusted};
+pub use evaluate::{Earlier, evaluate, trusted};
 pub use explain::explain;
 pub use simulate::{Simulation, simulate};

@@ -76,6 +76,10 @@ impl Config {
             }
             None => file.listen,
         };
+        if let Some(sender) = file.sender.iter().find(|s| s.trusted_evidence.iter().any(|k| k == Sender::EVERY_KIND)) {
+            let text = format!("sender {}: trusted_evidence names each kind; \"*\" is no kind", sender.name);
+            return Err(Failure::Usage(text));
+        }
         let risk_file = environment("DUNKELWERK_RISK").map(PathBuf::from).or(file.risk_file);
         let risk = risk_file.as_deref().map(risk).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -113,14 +117,8 @@ impl Config {
 
     /// A sender for loopback, where nobody configured one: its token is `demo`.
     pub fn built_in_sender() -> Result<Sender, Failure> {
-        let words = |list: &[&str]| list.iter().map(|w| (*w).to_owned()).collect();
-        Ok(Sender {
-            name: domain::SenderName::new("demo").map_err(|e| Failure::Usage(e.to_string()))?,
-            token_sha256: Some(domain::Digest::of(b"demo").hex()),
-            amqp_user: None,
-            trusted_evidence: words(&["melderegister", "fahrzeughalter"]),
-            may_claim: words(&["received_at", "channel", "trust_level"]),
-        })
+        let name = domain::SenderName::new("demo").map_err(|e| Failure::Usage(e.to_string()))?;
+        Ok(Sender { token_sha256: Some(domain::Digest::of(b"demo").hex()), ..Sender::for_trying(name) })
     }
 }
 

@@ -4,7 +4,7 @@ use crate::cli::{Decide, Sources};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::{load, output};
-use authoring::evaluate;
+use authoring::{Earlier, evaluate, trusted};
 use domain::{Secret, Sender};
 use jiff::Timestamp;
 use serde_json::json;
@@ -17,7 +17,7 @@ pub fn decide(mut config: Config, arguments: &Decide) -> Result<(), Failure> {
     let at = instant(arguments.at.as_deref())?;
     let text = read(&arguments.file)?;
     let office = trial_office(&mut config, &arguments.sources)?;
-    let sender = trusted_by(&text);
+    let sender = trusted();
     let mut refused = false;
     if arguments.ndjson {
         for (number, line) in text.split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.trim_ascii().is_empty()) {
@@ -38,7 +38,7 @@ pub fn trial_office(config: &mut Config, sources: &Sources) -> Result<Office, Fa
 
 /// Decides one envelope and prints it; false where it is no envelope.
 fn one(office: &Office, sender: &Arc<Sender>, bytes: &[u8], number: usize, at: Timestamp, explain: bool) -> bool {
-    match evaluate(office, sender, bytes, at) {
+    match evaluate(office, sender, bytes, at, &Earlier::new()) {
         Ok(mut decision) => {
             if !explain {
                 decision.trace = None;
@@ -52,13 +52,6 @@ fn one(office: &Office, sender: &Arc<Sender>, bytes: &[u8], number: usize, at: T
             false
         }
     }
-}
-
-/// Whoever runs the program on a file may claim what the file says: one envelope, or one a line.
-pub fn trusted_by(text: &[u8]) -> Arc<Sender> {
-    let lines = text.split(|b| *b == b'\n').chain([text]);
-    let envelopes: Vec<serde_json::Value> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    authoring::trusted(envelopes.iter())
 }
 
 #[expect(clippy::disallowed_methods, reason = "the command line's clock")]

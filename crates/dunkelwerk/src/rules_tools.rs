@@ -2,10 +2,10 @@
 
 use crate::cli::{RulesCoverage, RulesDiff, RulesExplain, RulesSimulate, RulesTest, Sources};
 use crate::config::Config;
-use crate::decide::{instant, read, trial_office, trusted_by};
+use crate::decide::{instant, read, trial_office};
 use crate::failure::Failure;
 use crate::{load, operate, output, rules_check};
-use authoring::{LegalCase, evaluate, read_cases};
+use authoring::{Earlier, LegalCase, evaluate, read_cases, trusted};
 use domain::{Decision, Sender};
 use rules::{RuleBook, SourceTree};
 use std::path::Path;
@@ -80,7 +80,7 @@ pub fn explain(mut config: Config, arguments: &RulesExplain) -> Result<(), Failu
     let at = instant(arguments.at.as_deref())?;
     let bytes = read(&arguments.file)?;
     let office = trial_office(&mut config, &arguments.sources)?;
-    let decision = evaluate(&office, &trusted_by(&bytes), &bytes, at)
+    let decision = evaluate(&office, &trusted(), &bytes, at, &Earlier::new())
         .map_err(|rejection| Failure::Usage(format!("{}: {rejection}", arguments.file)))?;
     let definition = office.workflows.get(&decision.service);
     let title = definition.map_or_else(|| decision.service.to_string(), |d| d.title.clone());
@@ -115,7 +115,7 @@ pub async fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(
     let new = trial_office(&mut config, &sources)?;
     let mut pairs = Vec::new();
     let mut both = |place: &str, envelope: &[u8], sender: &Arc<Sender>| {
-        let decide = |office| evaluate(office, sender, envelope, at);
+        let decide = |office| evaluate(office, sender, envelope, at, &Earlier::new());
         match (decide(&old), decide(&new)) {
             (Ok(before), Ok(after)) => pairs.push((before, after)),
             (Err(why), _) | (_, Err(why)) => output::error(&format!("{place}: {why}")),
@@ -123,7 +123,7 @@ pub async fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(
     };
     for file in &arguments.files {
         let text = read(file)?;
-        let sender = trusted_by(&text);
+        let sender = trusted();
         let progress = output::progress(text.len());
         for (number, line) in text.split(|b| *b == b'\n').enumerate().filter(|(_, l)| !l.trim_ascii().is_empty()) {
             both(&format!("{file}:{}", number + 1), line, &sender);
@@ -140,7 +140,7 @@ pub async fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(
             after = Some(last.application.application_id);
             for row in &rows {
                 let id = row.application.application_id.to_string();
-                both(&id, &row.application.raw, &trusted_by(&row.application.raw));
+                both(&id, &row.application.raw, &trusted());
             }
         }
     }

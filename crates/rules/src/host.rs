@@ -9,7 +9,7 @@ use crate::engine::{Dates, Parameters, Proceeding, fail};
 use crate::evaluation::{Evaluation, MAX_RECORDS, Recorded};
 use crate::table::Cell;
 use crate::value::Value;
-use domain::{Decimal, Level, ReferralReason, json};
+use domain::{Decimal, Level, ReferralReason};
 use jiff::civil::Date;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 use std::cmp::Ordering;
@@ -169,10 +169,9 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
         return Err(fail(format!("die Tabelle „{name}“ hat keine Spalte „{unknown}“")));
     }
     let size: usize = keys.iter().map(|(name, cell)| name.len() + cell.len()).sum();
-    evaluation.spend(size + table.len() / 16).map_err(fail)?;
+    evaluation.spend(size + table.effort() / 16).map_err(fail)?;
     let text_key = |name: &str| match keys.get(name) {
-        // A text that looks like a number is one: house numbers and postcodes in tables are read the same way.
-        Some(Cell::Text(text)) => Some(json::decimal(text).map_or_else(|| Cell::Text(text.clone()), Cell::Number)),
+        Some(Cell::Text(text)) => Some(Cell::from_text(text)),
         other => other.cloned(),
     };
     let day = evaluation.day_of(declared).map_err(fail)?;

@@ -18,10 +18,17 @@ impl Cell {
     fn read(value: &Toml) -> Result<Self, String> {
         match value {
             Toml::Integer(n) => Ok(Self::Number(Decimal::from(*n))),
-            Toml::String(text) => Ok(json::decimal(text).map_or_else(|| Self::Text(text.clone()), Self::Number)),
+            Toml::String(text) => Ok(Self::from_text(text)),
             Toml::Boolean(b) => Ok(Self::Text(b.to_string())),
             other => Err(format!("{other} kann kein Schlüssel sein")),
         }
+    }
+    /// A text that looks like a number is one, so that a table and a form field are read the same way; with a leading
+    /// zero it is a key, such as an AGS or a postcode.
+    pub fn from_text(text: &str) -> Self {
+        let key = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        let number = json::decimal(text).filter(|_| !key);
+        number.map_or_else(|| Self::Text(text.to_owned()), Self::Number)
     }
     pub fn len(&self) -> usize {
         match self {
@@ -62,6 +69,9 @@ impl Row {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Table {
     pub columns: Vec<Column>,
+    /// How many of the columns, from the first on, match exactly.
+    exact: usize,
+    /// Sorted by their keys.
     pub rows: Vec<Row>,
 }
 
@@ -84,23 +94,48 @@ impl Table {
         if raw.is_empty() {
             return Err((0, "die Tabelle hat keine Zeile".into()));
         }
-        let mut rows: Vec<Row> = Vec::with_capacity(raw.len());
+        let mut rows: Vec<(usize, Row)> = Vec::with_capacity(raw.len());
         for (i, (cells, at)) in raw.iter().enumerate() {
             let row = read_row(parameter, &columns, cells, at).map_err(|e| (i, e))?;
             if row.from.zip(row.to).is_some_and(|(from, to)| to < from) {
                 return Err((i, "bis liegt vor ab".into()));
             }
-            if rows.iter().any(|r| r.keys == row.keys && r.overlaps(&row)) {
+            rows.push((i, row));
+        }
+        // Exact columns first: a lookup then looks at the rows with its keys only.
+        let exact = |how: Match| usize::from(how != Match::Genau);
+        let mut order: Vec<usize> = (0..columns.len()).collect();
+        order.sort_by_key(|i| columns.get(*i).map_or(0, |column| exact(column.how)));
+        let columns: Vec<Column> = order.iter().filter_map(|i| columns.get(*i).cloned()).collect();
+        for (_, row) in &mut rows {
+            row.keys = order.iter().filter_map(|i| row.keys.get(*i).cloned()).collect();
+        }
+        rows.sort_by(|(_, a), (_, b)| a.keys.cmp(&b.keys));
+        for same in rows.chunk_by(|(_, a), (_, b)| a.keys == b.keys) {
+            if let Some(i) = twice(same) {
                 return Err((i, "dieselben Schlüssel stehen für dieselben Tage schon in einer anderen Zeile".into()));
             }
-            rows.push(row);
         }
-        rows.sort_by(|a, b| a.keys.cmp(&b.keys));
-        Ok(Self { columns, rows })
+        let exact = columns.iter().take_while(|column| column.how == Match::Genau).count();
+        Ok(Self { columns, exact, rows: rows.into_iter().map(|(_, row)| row).collect() })
     }
 
     pub fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    /// The rows whose exact columns have the wanted cells.
+    fn candidates(&self, wanted: &[Cell]) -> &[Row] {
+        let order = |row: &Row| row.keys.iter().take(self.exact).cmp(wanted.iter().take(self.exact));
+        let start = self.rows.partition_point(|row| order(row).is_lt());
+        let rest = self.rows.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|row| order(row).is_eq());
+        rest.get(..end).unwrap_or_default()
+    }
+
+    /// How many rows a lookup looks at, about.
+    pub fn effort(&self) -> usize {
+        if self.exact == 0 { self.rows.len() } else { self.rows.len().ilog2() as usize + 1 }
     }
 
     /// The row in force for these keys, or nothing. `key` gives the cell of a column by name.
@@ -114,7 +149,7 @@ impl Table {
             })
         };
         // Of the rows that fit, the nearest: column by column the smallest `bis` and the largest `ab`.
-        self.rows.iter().filter(|row| row.on(day)).filter(fits).min_by(|a, b| {
+        self.candidates(&wanted).iter().filter(|row| row.on(day)).filter(fits).min_by(|a, b| {
             let by_column = self.columns.iter().zip(a.keys.iter().zip(&b.keys));
             by_column
                 .map(|(column, (a, b))| match column.how {
@@ -125,6 +160,12 @@ impl Table {
                 .unwrap_or(std::cmp::Ordering::Equal)
         })
     }
+}
+
+/// Of rows with the same keys, one that holds on a day of another one.
+fn twice(rows: &[(usize, Row)]) -> Option<usize> {
+    let pairs = rows.iter().enumerate().flat_map(|(i, a)| rows.iter().skip(i + 1).map(move |b| (a, b)));
+    pairs.filter(|((_, a), (_, b))| a.overlaps(b)).map(|((i, _), (j, _))| *i.max(j)).next()
 }
 
 fn read_row(

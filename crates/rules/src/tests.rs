@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+mod competence;
+mod components;
 mod dates;
 mod fuzz;
 mod gate;

@@ -28,6 +28,13 @@ pub struct Spot {
     pub name: String,
 }
 
+impl Spot {
+    /// The Land as folders name it, such as `nw`.
+    fn land(&self) -> &'static str {
+        Ars::new(self.ars.clone()).map_or("", |ars| ars.land().short())
+    }
+}
+
 /// One application, and what is special about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {

@@ -90,7 +90,8 @@ impl Scope {
         let city = people::city(&spot.ars);
         let town = if city.name.is_empty() { spot.name.clone() } else { city.name.to_owned() };
         let postcode = city.streets.first().map_or("", |(_, postcode)| postcode);
-        let place = json!({ "ars": spot.ars, "name": town, "plz": postcode, "kennzeichen": city.plate });
+        let place =
+            json!({ "ars": spot.ars, "name": town, "land": spot.land(), "plz": postcode, "kennzeichen": city.plate });
         let values = [("ort".to_owned(), place), ("heute".to_owned(), draw.today.to_string().into())];
         Self { values: values.into(), city, town }
     }
