@@ -11,6 +11,7 @@
 mod bad_cases;
 mod bad_input;
 mod broker;
+mod examples;
 mod findings;
 mod hostile;
 mod house;
@@ -20,6 +21,7 @@ mod kill;
 mod legal_cases;
 mod licences;
 mod openings;
+mod oracles;
 mod otlp;
 mod queue_contract;
 mod reload;

@@ -8,8 +8,9 @@ use rules::{RuleBook, SourceTree};
 use toml::{Table, Value};
 
 const FORMS: [&str; 5] = ["gesetz", "rechtsverordnung", "satzung", "richtlinie", "festsetzung"];
-/// Kiel, in a Land of whose law nothing is shipped, so that only the opening under test speaks.
-const ARS: &str = "010020000000";
+/// A place that nobody configured, in a Land that says nothing of its own about any service, so that only the opening
+/// under test speaks.
+const ARS: &str = "100429990000";
 
 struct Opening {
     service: String,
@@ -51,10 +52,11 @@ fn shipped() -> Vec<Opening> {
 /// The shipped rules with the given files more.
 fn tree(opening: &Opening, files: &[(String, String)]) -> SourceTree {
     let mut tree = overlay(&["rules"]);
-    assert!(!tree.files.keys().any(|path| path.starts_with("land/sh/") || path.contains(ARS)), "Kiel must be free");
+    let says_something = |path: &String| path.starts_with("land/sl/") && path != "land/sl/zustaendigkeit.toml";
+    assert!(!tree.files.keys().any(|path| says_something(path) || path.contains(ARS)), "the place must be free");
     let place = format!(
-        "ars = \"{ARS}\"\nname = \"Kiel\"\nebene = \"gemeinde\"\n[[zustaendigkeit]]\ndienst = \"{}\"\n\
-         behoerde = \"Stadt Kiel\"\nteam = \"t\"\n",
+        "ars = \"{ARS}\"\nname = \"Neustadt\"\nebene = \"gemeinde\"\n[[zustaendigkeit]]\ndienst = \"{}\"\n\
+         behoerde = \"Stadt Neustadt\"\nteam = \"t\"\n",
         opening.service
     );
     tree.files.insert(format!("kommune/{ARS}/kommune.toml"), place);
@@ -93,7 +95,7 @@ fn setting(opening: &Opening, level: &str, form: &str, from: &str, value: &str) 
         "[[wert]]\nparameter = \"{name}\"\nab = {from}\n{value}\ninstrument = \"{form}\"\nnorm = \"n\"\nquelle = \"q\"\n"
     );
     match level {
-        "land" => (format!("land/sh/{}/abweichung.toml", opening.service), format!("{head}land = \"sh\"\n{body}")),
+        "land" => (format!("land/sl/{}/abweichung.toml", opening.service), format!("{head}land = \"sl\"\n{body}")),
         _ => (format!("kommune/{ARS}/{}.toml", opening.service), format!("{head}{body}")),
     }
 }
@@ -101,10 +103,10 @@ fn setting(opening: &Opening, level: &str, form: &str, from: &str, value: &str) 
 fn delegation(opening: &Opening, form: &str, from: &str) -> (String, String) {
     let (service, name) = (&opening.service, text(&opening.parameter, "name").unwrap());
     let text = format!(
-        "dienst = \"{service}\"\nland = \"sh\"\n[[delegation]]\nparameter = \"{name}\"\nan = \"kommune\"\nnorm = \"VO\"\n\
+        "dienst = \"{service}\"\nland = \"sl\"\n[[delegation]]\nparameter = \"{name}\"\nan = \"kommune\"\nnorm = \"VO\"\n\
          ab = {from}\ninstrument = [\"{form}\"]\n"
     );
-    (format!("land/sh/{service}/abweichung.toml"), text)
+    (format!("land/sl/{service}/abweichung.toml"), text)
 }
 
 struct Trial {

@@ -1,12 +1,19 @@
 //! A decision as a text that a citizen can read and a court can check, in the words of a Bescheid.
 
-use domain::{Decision, LayerNorm, Level, Outcome, ParameterUsed, TableUsed, Trace};
+use domain::{Decision, LayerNorm, Level, Outcome, ParameterUsed, TableUsed, Trace, german};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fmt::Write;
+use workflow::Texts;
 
-/// The text. `title` is the service's, `texts` its `texte.toml`; with `inward` also what only officials see.
-pub fn explain(decision: &Decision, title: &str, texts: &BTreeMap<String, String>, inward: bool) -> String {
+/// The text. `title` is the service's, `texts` its `texte.toml`, `describe` says what a parameter is; with `inward` also
+/// what only officials see.
+pub fn explain(
+    decision: &Decision,
+    title: &str,
+    texts: &Texts,
+    describe: &dyn Fn(&str) -> Option<String>,
+    inward: bool,
+) -> String {
     let mut out = String::new();
     let authority = decision.authority.as_deref().unwrap_or("noch nicht bestimmte Stelle");
     let when = decision.legal.as_ref().and_then(|legal| legal.decided_at.get(..10));
@@ -16,7 +23,7 @@ pub fn explain(decision: &Decision, title: &str, texts: &BTreeMap<String, String
         &format!(
             "Antrag {}, {}",
             decision.id,
-            when.map_or(String::new(), |day| format!("entschieden am {}", german_day(day)))
+            when.map_or(String::new(), |day| format!("entschieden am {}", german::text(day)))
         ),
     );
     line(&mut out, "");
@@ -28,17 +35,20 @@ pub fn explain(decision: &Decision, title: &str, texts: &BTreeMap<String, String
     }
     if !decision.reasons.is_empty() {
         heading(&mut out, "Gründe");
+        // Where a check only informs, nothing follows from it.
+        let hints = decision.trace.as_ref().map(|trace| trace.hints.as_slice()).unwrap_or_default();
         for (i, reason) in decision.reasons.iter().enumerate() {
-            let mark = if reason.fulfilled { "" } else { " – nicht erfüllt" };
+            let failed = !reason.fulfilled && !hints.contains(&reason.check);
+            let mark = if failed { " – nicht erfüllt" } else { "" };
             line(&mut out, &format!("{}. {} ({}){mark}", i + 1, reason.text, reason.norm));
         }
     }
     if let Some(trace) = &decision.trace {
-        provenance(&mut out, trace);
+        provenance(&mut out, trace, describe);
     }
     legal(&mut out, decision, texts);
     if inward {
-        for_officials(&mut out, decision);
+        for_officials(&mut out, decision, texts);
     }
     out
 }
@@ -65,21 +75,20 @@ fn sentence(decision: &Decision) -> String {
     .to_owned()
 }
 
-fn results(out: &mut String, decision: &Decision, texts: &BTreeMap<String, String>) {
+fn results(out: &mut String, decision: &Decision, texts: &Texts) {
     // What was computed for a person to decide is a proposal, not a result.
     if decision.result.is_empty() || !decision.outcome.is_final() {
         return;
     }
     heading(out, "Ergebnis");
-    for (name, value) in &decision.result {
-        let label = texts.get(&format!("ergebnis_{name}")).unwrap_or(name);
-        line(out, &format!("{label}: {}", shown(value)));
+    for (name, title, value) in texts.results(&decision.result) {
+        line(out, &format!("{}: {}", title.as_deref().unwrap_or(name), shown(value)));
     }
 }
 
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => german_number(text).unwrap_or_else(|| german_day(text)),
+        Value::String(text) => german::text(text),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join("; "),
         Value::Object(fields) => {
             fields.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect::<Vec<_>>().join(", ")
@@ -91,21 +100,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// `1234.50` as `1234,50`; nothing where it is no decimal number.
-fn german_number(text: &str) -> Option<String> {
-    let (whole, cents) = text.split_once('.')?;
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    (digits(whole.trim_start_matches('-')) && digits(cents)).then(|| format!("{whole},{cents}"))
-}
-
-/// `2025-05-01` as `01.05.2025`; other texts as they are.
-fn german_day(text: &str) -> String {
-    let day = text.parse::<jiff::civil::Date>();
-    day.map_or_else(|_| text.to_owned(), |day| day.strftime("%d.%m.%Y").to_string())
-}
-
 /// Where every value comes from: from the norm that opens it down to the level that set it.
-fn provenance(out: &mut String, trace: &Trace) {
+fn provenance(out: &mut String, trace: &Trace, describe: &dyn Fn(&str) -> Option<String>) {
     if trace.parameters.is_empty() {
         return;
     }
@@ -113,7 +109,8 @@ fn provenance(out: &mut String, trace: &Trace) {
     for parameter in &trace.parameters {
         let rows: Vec<&TableUsed> = trace.tables.iter().filter(|table| table.parameter == parameter.name).collect();
         let value = if rows.is_empty() { shown(&parameter.value) } else { String::new() };
-        line(out, format!("{}: {value}", parameter.name).trim_end());
+        let name = describe(&parameter.name).unwrap_or_else(|| parameter.name.clone());
+        line(out, format!("{name}: {value}").trim_end());
         for row in rows {
             line(
                 out,
@@ -122,12 +119,12 @@ fn provenance(out: &mut String, trace: &Trace) {
         }
         line(out, &format!("    {}", chain(parameter)));
         let (name, day) = parameter.reference_date.split_once(' ').unwrap_or((&parameter.reference_date, ""));
-        let day = german_day(day);
+        let day = german::text(day);
         line(
             out,
             &format!(
                 "    gilt seit {}; maßgeblich: {name} {day}; {}",
-                german_day(&parameter.valid_from),
+                german::text(&parameter.valid_from),
                 parameter.source
             ),
         );
@@ -155,7 +152,7 @@ fn chain(parameter: &ParameterUsed) -> String {
     steps.join(" → ")
 }
 
-fn legal(out: &mut String, decision: &Decision, texts: &BTreeMap<String, String>) {
+fn legal(out: &mut String, decision: &Decision, texts: &Texts) {
     let Some(legal) = decision.legal.as_ref().filter(|_| decision.outcome.is_final()) else { return };
     heading(out, "Rechtliche Hinweise");
     if decision.automatic {
@@ -174,7 +171,7 @@ fn legal(out: &mut String, decision: &Decision, texts: &BTreeMap<String, String>
     }
 }
 
-fn for_officials(out: &mut String, decision: &Decision) {
+fn for_officials(out: &mut String, decision: &Decision, texts: &Texts) {
     heading(out, "Nur für die Behörde");
     if let Some(referral) = &decision.referral {
         let proposal = referral.proposal.map_or("keiner", Outcome::german);
@@ -183,8 +180,8 @@ fn for_officials(out: &mut String, decision: &Decision) {
             let norm = if gate.norm.is_empty() { String::new() } else { format!(" ({})", gate.norm) };
             line(out, &format!("- {}: {}{norm}", gate.reason.german(), gate.text));
         }
-        for (name, value) in &decision.result {
-            line(out, &format!("berechnet: {name} = {}", shown(value)));
+        for (name, title, value) in texts.results(&decision.result) {
+            line(out, &format!("Berechnet – {}: {}", title.as_deref().unwrap_or(name), shown(value)));
         }
     }
     if let Some(error) = decision.trace.as_ref().and_then(|trace| trace.error.as_ref()) {

@@ -8,6 +8,7 @@ pub mod decimal_text;
 mod decision;
 mod digest;
 mod envelope;
+pub mod german;
 mod ids;
 pub mod json;
 mod time;

@@ -85,7 +85,10 @@ pub fn explain(mut config: Config, arguments: &RulesExplain) -> Result<(), Failu
     let definition = office.workflows.get(&decision.service);
     let title = definition.map_or_else(|| decision.service.to_string(), |d| d.title.clone());
     let texts = definition.map(|d| d.texts.clone()).unwrap_or_default();
-    output::line(authoring::explain(&decision, &title, &texts, !arguments.outward).trim_end());
+    let set = office.rules.rule_set(&decision.service, &decision.ars);
+    let describe = |parameter: &str| set.and_then(|set| set.description(parameter)).map(str::to_owned);
+    let text = authoring::explain(&decision, &title, &texts, &describe, !arguments.outward);
+    output::line(text.trim_end());
     Ok(())
 }
 

@@ -136,7 +136,11 @@ impl RuleSet {
 
     fn run(&self, evaluation: &Arc<Evaluation>) -> Result<BTreeMap<String, Value>, String> {
         let day = berlin_day(evaluation);
-        let program = self.base.program(day).ok_or_else(|| format!("Am {day} gilt kein Skript."))?;
+        let program = self.base.program(day).ok_or_else(|| {
+            let text = format!("Am {day} gilt kein Skript.");
+            evaluation.record().missing = Some((ReferralReason::NotConfigured, text.clone()));
+            text
+        })?;
         let options = CallFnOptions::new().with_tag(evaluation.clone()).eval_ast(false);
         let returned: Dynamic =
             program.engine.call_fn_with_options(options, &mut Scope::new(), &program.ast, ENTRY, ()).map_err(|e| {

@@ -217,6 +217,9 @@ impl Evaluation {
 
     pub fn table_row(&self, parameter: &str, keys: &BTreeMap<String, Cell>, row: &Row, columns: &[String]) -> bool {
         let mut record = self.record();
+        if row.unverified {
+            record.unverified.insert(format!("Eine Zeile der Tabelle „{parameter}“ ({}) ist nicht geprüft.", row.at));
+        }
         if !record.tables_seen.insert((parameter.to_owned(), row.at.clone(), keys.clone())) {
             return true;
         }

@@ -6,7 +6,7 @@
 use crate::evaluation::{Context, Record};
 use crate::grammar::{ApplicationNorm, Check, Effect, Permission, Scope, Status};
 use crate::layers::RuleSet;
-use domain::{Gate, Outcome, ReferralReason as Why, berlin_date, json};
+use domain::{Gate, Outcome, ReferralReason as Why, berlin_date, german, json};
 use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -122,7 +122,7 @@ fn permission(rules: &RuleSet, proposal: Option<Outcome>, today: Date, verdict: 
         },
     };
     if permissions.is_empty() {
-        let text = format!("Am {} erlaubt keine Norm die automatische Entscheidung.", today.strftime("%d.%m.%Y"));
+        let text = format!("Am {} erlaubt keine Norm die automatische Entscheidung.", german::day(today));
         return verdict.close(rules, Why::NoPermittingNorm, text);
     }
     let scope = match proposal {

@@ -9,7 +9,7 @@ use crate::engine::{Dates, Parameters, Proceeding, fail};
 use crate::evaluation::{Evaluation, MAX_RECORDS, Recorded};
 use crate::table::Cell;
 use crate::value::Value;
-use domain::{Decimal, Level, ReferralReason};
+use domain::{Decimal, Level, ReferralReason, german};
 use jiff::civil::Date;
 use rhai::{Array, Dynamic, Engine, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 use std::cmp::Ordering;
@@ -141,10 +141,10 @@ fn fill(template: &str, values: &Map) -> Fallible<String> {
 /// A value inside a German sentence.
 fn shown(value: &Dynamic) -> String {
     if let Some(day) = value.clone().try_cast::<Date>() {
-        return day.strftime("%d.%m.%Y").to_string();
+        return german::day(day);
     }
     match (value.as_decimal(), value.as_int()) {
-        (Ok(d), _) => d.to_string().replace('.', ","),
+        (Ok(d), _) => german::text(&d.to_string()),
         (_, Ok(n)) => n.to_string(),
         _ => value.clone().into_string().unwrap_or_default(),
     }

@@ -164,6 +164,11 @@ impl RuleSet {
         own.len() == others.len() && own.iter().zip(others).all(|((_, a), (_, b))| Arc::ptr_eq(a, b))
     }
 
+    /// What a parameter is, in the words of its frame.
+    pub fn description(&self, parameter: &str) -> Option<&str> {
+        self.base.parameter(parameter)?.description.as_deref()
+    }
+
     /// Files of the components that it takes.
     pub fn component_files(&self) -> impl Iterator<Item = String> {
         self.base.frame.bausteine.iter().map(|name| format!("{}baustein.toml", component_folder(name.get_ref())))

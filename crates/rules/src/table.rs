@@ -53,6 +53,8 @@ pub(crate) struct Row {
     pub to: Option<Date>,
     /// `file:line`.
     pub at: String,
+    /// `beleg = "ungeprueft"` in this row.
+    pub unverified: bool,
 }
 
 impl Row {
@@ -174,13 +176,16 @@ fn read_row(
     cells: &BTreeMap<String, Toml>,
     at: &str,
 ) -> Result<Row, String> {
-    let dates = |name: &str| matches!(name, "ab" | "bis");
-    let known = |name: &String| *name == "wert" || dates(name) || parameter.schluessel.iter().any(|k| k.name == *name);
+    let about = |name: &str| matches!(name, "ab" | "bis" | "beleg");
+    let known = |name: &String| *name == "wert" || about(name) || parameter.schluessel.iter().any(|k| k.name == *name);
     if let Some(name) = cells.keys().find(|name| !known(name)) {
         let names: Vec<&str> = parameter.schluessel.iter().map(|k| k.name.as_str()).collect();
-        return Err(format!("die Spalte „{name}“ gibt es nicht; möglich sind {}, ab, bis und wert", names.join(", ")));
+        return Err(format!(
+            "die Spalte „{name}“ gibt es nicht; möglich sind {}, ab, bis, beleg und wert",
+            names.join(", ")
+        ));
     }
-    if cells.keys().filter(|name| !dates(name)).count() != columns.len() + 1 {
+    if cells.keys().filter(|name| !about(name)).count() != columns.len() + 1 {
         return Err("alle Zeilen einer Fassung brauchen dieselben Spalten und die Spalte wert".into());
     }
     let keys = columns
@@ -197,5 +202,12 @@ fn read_row(
             _ => Err(format!("„{cell}“ ist kein Tag")),
         },
     };
-    Ok(Row { keys, value, from: day("ab")?, to: day("bis")?, at: at.to_owned() })
+    let unverified = match cells.get("beleg").map(|cell| cell.as_str().unwrap_or_default()) {
+        None | Some("" | "amtlich" | "sekundaer" | "beispiel") => false,
+        Some("ungeprueft") => true,
+        Some(other) => {
+            return Err(format!("beleg „{other}“ gibt es nicht; möglich: amtlich, sekundaer, beispiel, ungeprueft"));
+        }
+    };
+    Ok(Row { keys, value, from: day("ab")?, to: day("bis")?, at: at.to_owned(), unverified })
 }

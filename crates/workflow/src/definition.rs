@@ -1,5 +1,6 @@
 //! `workflows/<service>/`: what a service is. Form versions, free-text fields, expected attachments, once-only keys.
 
+use crate::texts::Texts;
 use crate::validate::Form;
 use domain::{Digest, ServiceName};
 use jiff::civil::Date;
@@ -30,7 +31,7 @@ pub struct Definition {
     pub attachments: Vec<String>,
     pub once: Vec<OnceRule>,
     /// Texts for pages and notices, by name.
-    pub texts: BTreeMap<String, String>,
+    pub texts: Texts,
     forms: Vec<(Date, Arc<Form>)>,
 }
 
@@ -186,9 +187,9 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         Some(Ok(texts)) => texts,
         Some(Err(e)) => {
             errors.push(error(&texts_path, e.to_string()));
-            BTreeMap::new()
+            Texts::default()
         }
-        None => BTreeMap::new(),
+        None => Texts::default(),
     };
     if !errors.is_empty() {
         return Err(errors);

@@ -13,6 +13,7 @@ mod once;
 mod replay;
 mod risk;
 mod step;
+mod texts;
 mod validate;
 
 pub use decode::{Rejection, Submission};
@@ -25,4 +26,5 @@ pub use once::OnceKey;
 pub use replay::{Replay, ReplayError, Replayer};
 pub use risk::{Condition, Draw, Flag, Place, Risk, Stop};
 pub use step::{CaseState, Event, Surroundings};
+pub use texts::Texts;
 pub use validate::{Form, Validated};

@@ -133,10 +133,10 @@ impl Example {
         })
     }
 
-    /// The places with their weights.
+    /// The places with their weights; one that is drawn only where a variety names it has none.
     pub(super) fn weighted(&self, places: Vec<Spot>) -> Vec<(Spot, u32)> {
         let weight = |spot: &Spot| self.places.get(&spot.ars).copied().unwrap_or(u32::from(!self.only_these));
-        places.into_iter().map(|spot| (weight(&spot), spot)).filter(|(w, _)| *w > 0).map(|(w, s)| (s, w)).collect()
+        places.into_iter().map(|spot| (weight(&spot), spot)).map(|(w, s)| (s, w)).collect()
     }
 }
 

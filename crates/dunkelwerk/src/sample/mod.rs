@@ -63,7 +63,8 @@ impl Generator {
             Stream { service, example, places, earlier: Vec::new() }
         };
         let streams = examples.into_iter().map(stream);
-        let streams = streams.filter(|s| s.example.weight > 0 && !s.places.is_empty()).collect();
+        let drawn = |s: &Stream| s.example.weight > 0 && s.places.iter().any(|(_, weight)| *weight > 0);
+        let streams = streams.filter(drawn).collect();
         Self { draw: Draw::new(seed, now), streams }
     }
 

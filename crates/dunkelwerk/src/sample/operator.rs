@@ -2,7 +2,7 @@
 
 use super::draw::Draw;
 use super::people;
-use super::template::{Scope, Template};
+use super::template::{Scope, Template, fields};
 use calendar::{plus_days, plus_months};
 use domain::Decimal;
 use jiff::civil::Date;
@@ -16,6 +16,8 @@ pub(super) enum Operator {
         permille: i64,
         of: Template,
     },
+    /// By how the key of the place begins (the longest counts), else what stands under `sonst`.
+    ByPlace(Vec<(String, Template)>),
     /// Steps of a size, with as many decimal places.
     Number {
         low: Decimal,
@@ -107,6 +109,11 @@ impl Operator {
                 });
                 Self::OneOf(pairs.collect::<Result<_, String>>()?)
             }
+            "je_ort" => {
+                let mut choices = fields(argument.as_mapping().ok_or_else(wrong)?)?;
+                choices.sort_by_key(|(key, _)| std::cmp::Reverse(key.len()));
+                Self::ByPlace(choices)
+            }
             "vielleicht" => {
                 let permille = argument.get(0).and_then(Yaml::as_i64).ok_or_else(wrong)?;
                 Self::Maybe { permille, of: Template::read(argument.get(1).ok_or_else(wrong)?)? }
@@ -173,6 +180,12 @@ impl Operator {
                 let weights: Vec<u32> = choices.iter().map(|(weight, _)| *weight).collect();
                 let at = draw.weighted_index(&weights);
                 return choices.get(at).map_or(Ok(None), |(_, template)| template.draw(draw, scope));
+            }
+            Self::ByPlace(choices) => {
+                let ars = scope.ars();
+                let here = choices.iter().find(|(key, _)| ars.starts_with(key.as_str()));
+                let chosen = here.or_else(|| choices.iter().find(|(key, _)| key == "sonst"));
+                return chosen.map_or(Ok(None), |(_, template)| template.draw(draw, scope));
             }
             Self::Maybe { permille, of } => {
                 return if draw.chance(*permille) { of.draw(draw, scope) } else { Ok(None) };

@@ -42,6 +42,8 @@ const CITIES: &[(&str, City)] = &[
         &[("Berger Straße", "60316"), ("Leipziger Straße", "60487"), ("Schweizer Straße", "60594"), ("Eckenheimer Landstraße", "60318")] }),
     ("064140000000", City { name: "Wiesbaden", plate: "WI", streets:
         &[("Dotzheimer Straße", "65185"), ("Taunusstraße", "65183"), ("Nerostraße", "65183"), ("Bismarckring", "65183")] }),
+    ("073140000000", City { name: "Ludwigshafen am Rhein", plate: "LU", streets:
+        &[("Bismarckstraße", "67059"), ("Ludwigstraße", "67059"), ("Prinzregentenstraße", "67063"), ("Saarlandstraße", "67061")] }),
     ("073150000000", City { name: "Mainz", plate: "MZ", streets:
         &[("Gaustraße", "55116"), ("Boppstraße", "55118"), ("Frauenlobstraße", "55118"), ("Kaiserstraße", "55116")] }),
     ("081110000000", City { name: "Stuttgart", plate: "S", streets:
@@ -50,8 +52,12 @@ const CITIES: &[(&str, City)] = &[
         &[("Sophienstraße", "76133"), ("Kaiserallee", "76133"), ("Werderstraße", "76137"), ("Gerwigstraße", "76131")] }),
     ("082210000000", City { name: "Heidelberg", plate: "HD", streets:
         &[("Bergheimer Straße", "69115"), ("Plöck", "69117"), ("Rohrbacher Straße", "69115"), ("Ladenburger Straße", "69120")] }),
+    ("082220000000", City { name: "Mannheim", plate: "MA", streets:
+        &[("Augustaanlage", "68165"), ("Seckenheimer Straße", "68165"), ("Langstraße", "68169"), ("Meerfeldstraße", "68163")] }),
     ("083110000000", City { name: "Freiburg im Breisgau", plate: "FR", streets:
         &[("Habsburgerstraße", "79104"), ("Günterstalstraße", "79100"), ("Wilhelmstraße", "79098"), ("Lorettostraße", "79100")] }),
+    ("084160041041", City { name: "Tübingen", plate: "TÜ", streets:
+        &[("Wilhelmstraße", "72074"), ("Mohlstraße", "72074"), ("Neckarhalde", "72070"), ("Hechinger Straße", "72072")] }),
     ("091620000000", City { name: "München", plate: "M", streets:
         &[("Leopoldstraße", "80802"), ("Belgradstraße", "80796"), ("Lindwurmstraße", "80337"), ("Schellingstraße", "80799")] }),
     ("110000000000", City { name: "Berlin", plate: "B", streets:

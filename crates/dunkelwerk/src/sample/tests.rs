@@ -26,6 +26,7 @@ daten:
   kinder: { $liste: { anzahl: { $zahl: [0, 3] }, von: { geboren: { $geburtsdatum: [0, 17] } } } }
   iban: { $iban: {} }
   kennung: { $uuid: {} }
+  bezirk: { $je_ort: { "05": nw, "053150000000": koeln, sonst: anderswo } }
   besonderes: ""
 sorten:
   - { sorte: vollstaendig, gewicht: 700 }
@@ -73,6 +74,12 @@ fn what_is_written_is_drawn() {
             (text("/data/beginn").parse().unwrap(), text("/data/ende").parse().unwrap());
         assert!(begin > jiff::civil::date(2026, 11, 22) && end.day() == 1 && end.year() > begin.year());
         assert!(!text("/data/kurz").contains("traße"), "{}", text("/data/kurz"));
+        let district = match text("/ars") {
+            "053150000000" => "koeln",
+            "059580000000" => "nw",
+            _ => "anderswo",
+        };
+        assert_eq!(text("/data/bezirk"), district);
         let rent = sample.envelope["data"]["miete"].to_string();
         assert!(!rent.contains('.') || rent.ends_with(".5"), "{rent}");
         assert!(text("/data/iban").parse::<iban::Iban>().is_ok(), "{}", text("/data/iban"));

@@ -14,6 +14,9 @@ pub(crate) struct Component {
     /// Names of norms that every frame has to fill; a check names one with `norm = "{name}"`.
     #[serde(default)]
     pub normen: Vec<String>,
+    /// Checks that every script has to make, as in a frame.
+    #[serde(default)]
+    pub anlaesse: Vec<Spanned<String>>,
     #[serde(default)]
     pub parameter: Vec<Spanned<Parameter>>,
     #[serde(default)]

@@ -26,7 +26,7 @@ pub(crate) struct Parameter {
     pub name: Spanned<String>,
     pub typ: Type,
     #[serde(default, rename = "beschreibung")]
-    pub _beschreibung: Option<String>,
+    pub description: Option<String>,
     #[serde(default)]
     pub stichtag: Option<Spanned<String>>,
     #[serde(default = "yes")]

@@ -22,6 +22,7 @@ pub(super) fn register(engine: &mut Engine) {
     });
     engine.register_fn("monatserster", |d: Date| d.first_of_month());
     engine.register_fn("monatsletzter", |d: Date| d.last_of_month());
+    engine.register_fn("monatsname", |d: Date| domain::german::month(d));
     engine.register_fn("jahr", |d: Date| INT::from(d.year()));
     engine.register_fn("monat", |d: Date| INT::from(d.month()));
     engine.register_fn("tag", |d: Date| INT::from(d.day()));

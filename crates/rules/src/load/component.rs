@@ -1,6 +1,6 @@
 //! Components (Bausteine): what several services have in common, merged into each frame that takes it.
 
-use super::frame::{check_findings, parameter_findings};
+use super::frame::{check_findings, parameter_findings, reason_findings};
 use super::*;
 
 impl<'a> Loader<'a> {
@@ -70,6 +70,8 @@ impl<'a> Loader<'a> {
             spanned.get_mut().origin = Some(origin.clone());
             frame.parameter.push(spanned);
         }
+        self.findings.extend(reason_findings(&file, &component.anlaesse, &component.pruefung));
+        frame.automatik.get_mut().anlaesse.extend(component.anlaesse);
         for mut spanned in component.pruefung {
             let id = spanned.get_ref().id.get_ref();
             if frame.pruefung.iter().any(|c| c.get_ref().id.get_ref() == id) {

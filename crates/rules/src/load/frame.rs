@@ -44,8 +44,9 @@ impl<'a> Loader<'a> {
             self.findings.extend(values::gaps(&file, parameter, parameter.wert.iter(), &own, &[]));
         }
         let file = self.file(path);
+        let own_reasons = frame.automatik.get_ref().anlaesse.clone();
         let shared = self.components(&file, &mut frame, &mut own);
-        self.findings.extend(reason_findings(&file, &frame));
+        self.findings.extend(reason_findings(&file, &own_reasons, &frame.pruefung));
         let frame = Arc::new(frame);
         let scripts = self.scripts(&folder, level);
         if scripts.is_empty() {
@@ -126,13 +127,17 @@ pub(super) fn check_findings(file: &File<'_>, check: &Check) -> Vec<Diagnostic> 
     findings
 }
 
-/// Reasons for an official are checks of the frame or of a component, and they ask for a person.
-fn reason_findings(file: &File<'_>, frame: &Frame) -> Vec<Diagnostic> {
+/// Reasons for an official are checks that ask for a person.
+pub(super) fn reason_findings(
+    file: &File<'_>,
+    reasons: &[Spanned<String>],
+    checks: &[Spanned<Check>],
+) -> Vec<Diagnostic> {
     let is_referral = |id: &str| {
-        let mut checks = frame.pruefung.iter().map(Spanned::get_ref);
+        let mut checks = checks.iter().map(Spanned::get_ref);
         checks.any(|c| c.id.get_ref() == id && c.wirkung == Effect::Vorlage)
     };
-    let wrong = frame.automatik.get_ref().anlaesse.iter().filter(|reason| !is_referral(reason.get_ref()));
+    let wrong = reasons.iter().filter(|reason| !is_referral(reason.get_ref()));
     wrong
         .map(|reason| file.error("anlass", reason.span(), "ein Anlass ist eine Prüfung mit wirkung = \"vorlage\""))
         .collect()

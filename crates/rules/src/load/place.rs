@@ -52,7 +52,8 @@ impl<'a> Loader<'a> {
             let land = path.strip_prefix("land/").and_then(|rest| Land::from_short(rest.split('/').next()?));
             for entry in self.parse::<Responsibilities>(&path).unwrap_or_default().zustaendigkeit {
                 let entry = entry.into_inner();
-                let known = service_in(services, entry.dienst.get_ref(), land).is_some();
+                // In an archive the service may be there in a Land's own form only.
+                let known = services.iter().any(|service| service.name.as_str() == entry.dienst.get_ref());
                 if !known && self.part {
                     continue;
                 }

@@ -12,8 +12,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use domain::{ApplicationId, Decision, FormError, Outcome, ServiceName, Trace};
-use std::collections::BTreeMap;
+use serde_json::Value;
 use storage::{AuditRow, CaseView, StoreError};
+use workflow::Texts;
 
 pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, PathRejection>) -> Response {
     let Some(id) = id.ok().and_then(|Path(text)| text.parse::<ApplicationId>().ok()) else {
@@ -94,7 +95,7 @@ struct HistoryLine {
 }
 
 impl CasePage {
-    fn new(view: &CaseView, texts: &BTreeMap<String, String>, names: &Names<'_>) -> Result<Self, serde_json::Error> {
+    fn new(view: &CaseView, texts: &Texts, names: &Names<'_>) -> Result<Self, serde_json::Error> {
         let stored = view.decision.as_ref();
         let decision: Option<Decision> = stored.map(|row| serde_json::from_slice(&row.decision)).transpose()?;
         let trace: Option<Trace> = match stored.map(|row| row.trace.as_slice()) {
@@ -154,7 +155,7 @@ fn head(view: &CaseView, decision: Option<&Decision>, names: &Names<'_>) -> Vec<
     rows
 }
 
-fn notice(decision: &Decision, texts: &BTreeMap<String, String>) -> Option<Notice> {
+fn notice(decision: &Decision, texts: &Texts) -> Option<Notice> {
     let text = texts.get(words::notice_text(decision.outcome))?.clone();
     let by_machine = decision.automatic && decision.outcome.is_final();
     Some(Notice {
@@ -164,9 +165,12 @@ fn notice(decision: &Decision, texts: &BTreeMap<String, String>) -> Option<Notic
     })
 }
 
-fn result(decision: &Decision, texts: &BTreeMap<String, String>) -> Vec<Row> {
-    let label = |name: &String| texts.get(&format!("ergebnis_{name}")).cloned().unwrap_or_else(|| format::label(name));
-    decision.result.iter().map(|(name, value)| Row { label: label(name), value: format::value(value) }).collect()
+fn result(decision: &Decision, texts: &Texts) -> Vec<Row> {
+    let row = |(name, title, value): (&str, Option<String>, &Value)| Row {
+        label: title.unwrap_or_else(|| format::label(name)),
+        value: format::value(value),
+    };
+    texts.results(&decision.result).into_iter().map(row).collect()
 }
 
 fn referral(decision: &Decision) -> Option<ReferralView> {

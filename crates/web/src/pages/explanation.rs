@@ -1,7 +1,7 @@
 //! Why a decision came out as it did: checks, parameters with their chain of norms, tables, functions, facts.
 
 use super::format;
-use domain::{Decision, LayerNorm, ParameterUsed, Reason, TableUsed, Trace};
+use domain::{Decision, LayerNorm, ParameterUsed, Reason, TableUsed, Trace, german};
 
 /// A name and a value.
 pub(super) struct Row {
@@ -62,9 +62,7 @@ impl Explanation {
             |reason: Reason| CheckView { hint: !reason.fulfilled && trace.hints.contains(&reason.check), reason };
         Self {
             checks: checks.into_iter().map(check).collect(),
-            dates: dates
-                .map(|(name, day)| row(&format::label(name), format::day(day).unwrap_or_else(|| day.clone())))
-                .collect(),
+            dates: dates.map(|(name, day)| row(&format::label(name), german::text(day))).collect(),
             parameters: trace.parameters.into_iter().map(parameter).collect(),
             tables: trace.tables.into_iter().map(table).collect(),
             functions: trace.functions.into_iter().map(function).collect(),
@@ -84,7 +82,7 @@ fn parameter(used: ParameterUsed) -> ParameterView {
     ParameterView {
         value: format::value(&used.value),
         level: used.level.title(),
-        valid_from: format::day(&used.valid_from).unwrap_or(used.valid_from),
+        valid_from: german::text(&used.valid_from),
         name: used.name,
         norm: used.norm,
         source: used.source,

@@ -1,6 +1,6 @@
 //! Times, numbers and values as German readers write them.
 
-use domain::berlin_iso;
+use domain::{berlin_iso, german};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -14,14 +14,8 @@ pub(super) fn instant(at: Timestamp) -> String {
 
 /// The same from RFC 3339; a text that is none stays as it is.
 pub(super) fn iso(text: &str) -> String {
-    let read = text.split_once('T').and_then(|(date, time)| Some((day(date)?, time.get(..5)?)));
+    let read = text.split_once('T').and_then(|(date, time)| Some((german::day(date.parse().ok()?), time.get(..5)?)));
     read.map_or_else(|| text.to_owned(), |(date, time)| format!("{date}, {time} Uhr"))
-}
-
-/// `15.01.2025` from `2025-01-15`; nothing where it is no day.
-pub(super) fn day(text: &str) -> Option<String> {
-    let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == 10)?;
-    Some(format!("{:02}.{:02}.{}", date.day(), date.month(), date.year()))
 }
 
 /// How long something has been waiting.
@@ -42,18 +36,8 @@ pub(super) fn seconds(seconds: i64) -> String {
 
 /// `12.345`
 pub(super) fn count(n: i64) -> String {
-    let digits = n.unsigned_abs().to_string();
-    let mut out = String::new();
-    if n < 0 {
-        out.push('-');
-    }
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push('.');
-        }
-        out.push(digit);
-    }
-    out
+    let sign = if n < 0 { "-" } else { "" };
+    format!("{sign}{}", german::grouped(&n.unsigned_abs().to_string()))
 }
 
 /// `63,4 %`; a dash where there is nothing to share.
@@ -73,23 +57,13 @@ pub(super) fn value(value: &Value) -> String {
         Value::Bool(true) => "ja".to_owned(),
         Value::Bool(false) => "nein".to_owned(),
         Value::Number(number) => number.to_string().replace('.', ","),
-        Value::String(text) => day(text).unwrap_or_else(|| decimal(text)),
+        Value::String(text) => german::text(text),
         Value::Array(items) if items.is_empty() => "–".to_owned(),
         Value::Array(items) => items.iter().map(self::value).collect::<Vec<_>>().join("; "),
         Value::Object(fields) => {
             let each = fields.iter().map(|(name, v)| format!("{}: {}", label(name), self::value(v)));
             each.collect::<Vec<_>>().join(", ")
         }
-    }
-}
-
-/// Exact numbers come as text with a point; German writes a comma.
-fn decimal(text: &str) -> String {
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    match unsigned.split_once('.') {
-        Some((whole, fraction)) if digits(whole) && digits(fraction) => text.replace('.', ","),
-        Some(_) | None => text.to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use storage::{ApplicationRow, AuditRow, CaseRow, CaseView, DecisionRow, Identity, Overview, OverviewLine, TaskRow};
 use uuid::Uuid;
+use workflow::Texts;
 
 const ARS: &str = "053150000000";
 const SERVICE: &str = "bewohnerparkausweis";
@@ -29,14 +30,13 @@ pub(super) fn with_names<T>(use_names: impl FnOnce(&Names<'_>) -> T) -> T {
     use_names(&Names { service: &service, place: &place, regime: &regime })
 }
 
-pub(super) fn texts() -> BTreeMap<String, String> {
-    let text = |name: &str, text: &str| (name.to_owned(), text.to_owned());
-    BTreeMap::from([
-        text("bescheid_betreff", "Ihr Antrag"),
-        text("erteilung", "Ihnen wird der Ausweis erteilt."),
-        text("vorlage", "Ihr Antrag wird von einem Menschen geprüft."),
-        text("nachforderung", "Bitte berichtigen Sie die folgenden Angaben."),
-        text("automatik_hinweis", "Dieser Bescheid ist vollständig automatisch erlassen worden."),
+pub(super) fn texts() -> Texts {
+    Texts::from([
+        ("bescheid_betreff", "Ihr Antrag"),
+        ("erteilung", "Ihnen wird der Ausweis erteilt."),
+        ("vorlage", "Ihr Antrag wird von einem Menschen geprüft."),
+        ("nachforderung", "Bitte berichtigen Sie die folgenden Angaben."),
+        ("automatik_hinweis", "Dieser Bescheid ist vollständig automatisch erlassen worden."),
     ])
 }
 
