@@ -11,6 +11,7 @@
 mod bad_cases;
 mod bad_input;
 mod broker;
+mod docs;
 mod examples;
 mod findings;
 mod hostile;

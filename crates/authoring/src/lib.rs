@@ -8,6 +8,7 @@ mod coverage;
 mod drift;
 mod evaluate;
 mod explain;
+mod overview;
 mod simulate;
 
 pub use cases::{LegalCase, read_cases};
@@ -15,4 +16,5 @@ pub use coverage::{FileCoverage, Missing, coverage};
 pub use drift::drift;
 pub use evaluate::{Earlier, evaluate, trusted};
 pub use explain::explain;
+pub use overview::overview;
 pub use simulate::{Simulation, simulate};

@@ -68,6 +68,8 @@ pub enum RulesCommand {
     Pack(RulesPack),
     /// What changes for whom between two folders of rules.
     Diff(RulesDiff),
+    /// Which Länder and Kommunen set law of their own, and how well it is supported: tables in Markdown.
+    Overview(Sources),
     /// Decide applications under old and new rules: what would end differently, and sums.
     Simulate(RulesSimulate),
     /// Tries every script once under limits; `serve` starts it as a child before it activates rules. Files come as JSON

@@ -63,6 +63,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Coverage(coverage) => rules_tools::coverage(config, &coverage),
             RulesCommand::Explain(explain) => rules_tools::explain(config, &explain),
             RulesCommand::Pack(arguments) => pack::pack(&config, &arguments),
+            RulesCommand::Overview(sources) => rules_tools::overview(&config, &sources),
             RulesCommand::Diff(diff) => rules_tools::diff(&config, &diff),
             RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate).await,
             RulesCommand::Trial => trial::child(),

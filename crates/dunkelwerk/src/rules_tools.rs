@@ -1,4 +1,4 @@
-//! `rules test|coverage|explain|diff|simulate`: what rule authors do beside `check`.
+//! `rules test|coverage|explain|overview|diff|simulate`: what rule authors do beside `check`.
 
 use crate::cli::{RulesCoverage, RulesDiff, RulesExplain, RulesSimulate, RulesTest, Sources};
 use crate::config::Config;
@@ -6,8 +6,8 @@ use crate::decide::{instant, read, trial_office};
 use crate::failure::Failure;
 use crate::{load, operate, output, rules_check};
 use authoring::{Earlier, LegalCase, evaluate, read_cases, trusted};
-use domain::{Decision, Sender};
-use rules::{RuleBook, SourceTree};
+use domain::{Decision, Secret, Sender};
+use rules::{RuleBook, ServiceOverview, SourceTree};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -100,6 +100,21 @@ fn book(config: &Config, folder: &Path) -> Result<RuleBook, Failure> {
     let errors = findings.iter().filter(|f| f.severity == rules::Severity::Error);
     errors.for_each(|finding| output::error(&rules_check::text(&tree, finding)));
     book.ok_or(Failure::Findings)
+}
+
+/// `rules overview`
+pub fn overview(config: &Config, sources: &Sources) -> Result<(), Failure> {
+    let office = load::office(config, sources, Vec::new(), &Secret::new(b"overview"))?;
+    let title = |service: &ServiceOverview| {
+        let definition = office.workflows.get(&service.service);
+        definition.map_or_else(|| service.service.to_string(), |definition| definition.title.clone())
+    };
+    let regime = |service: &ServiceOverview| {
+        let title = office.rules.procedure_title(service.regime);
+        title.unwrap_or(service.regime.as_str()).to_owned()
+    };
+    output::line(authoring::overview(&office.rules.overview(), &title, &regime).trim_end());
+    Ok(())
 }
 
 /// `rules diff`

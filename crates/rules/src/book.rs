@@ -55,7 +55,7 @@ impl Places {
         let prefix = |len: usize| self.by_prefix.get(ars.as_str().get(..len)?);
         self.by_ars.get(ars).or_else(|| (2..12).rev().find_map(prefix))
     }
-    fn all(&self) -> impl Iterator<Item = &Arc<RuleSet>> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<RuleSet>> {
         self.by_ars.values().chain(self.by_prefix.values())
     }
 }
