@@ -1,6 +1,6 @@
 //! Hundreds of scripts that mean harm, each in a process of its own: refused, or referred, small and quick.
 
-use crate::repository::root;
+use crate::repository::{read, root};
 use rules::{RuleBook, SourceTree};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,6 +105,7 @@ fn files(script: &str) -> BTreeMap<&'static str, String> {
     let procedures = "[vwvfg-35a]\ntitel = \"§ 35a VwVfG\"\n[vwvfg-35a.normen]\n".to_owned();
     BTreeMap::from([
         ("verfahren.toml", procedures),
+        ("kalender.toml", read("rules/kalender.toml")),
         ("bund/probe/rahmen.toml", FRAME.to_owned()),
         ("bund/probe/2020-01-01.rhai", script.to_owned()),
         ("kommune/053150000000/kommune.toml", PLACE.to_owned()),

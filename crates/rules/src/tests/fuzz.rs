@@ -77,6 +77,8 @@ fn mutated_law_never_panics() {
     assert!(loaded > 300 && refused > 500, "{loaded} {refused}");
 }
 
+const CALENDAR: &str = include_str!("../../../../rules/kalender.toml");
+
 /// Host functions with every kind of value in every place.
 #[test]
 fn host_functions_take_whatever_they_are_given() {
@@ -121,6 +123,7 @@ fn host_functions_take_whatever_they_are_given() {
                 let mut tree = tree(&[]);
                 let script = format!("fn entscheide() {{ {body}; #{{ x: {body} }} }}");
                 tree.files.insert("bund/probe/2020-01-01.rhai".into(), script);
+                tree.files.insert("kalender.toml".into(), CALENDAR.into());
                 let ran = catch_unwind(AssertUnwindSafe(|| {
                     RuleBook::load(&tree).0.map(|book| decide_in(&book, applicant(), |_| ()))
                 }));
