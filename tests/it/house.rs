@@ -5,19 +5,20 @@ use cargo_metadata::{DependencyKind, Metadata, PackageId};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Which own crate may use which: the table of the architecture. `testkit` and `tests` are exempt.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("calendar", &["domain"]),
+    ("audit", &["domain"]),
     ("rules", &["domain", "calendar"]),
-    ("workflow", &["domain", "rules"]),
+    ("workflow", &["domain", "rules", "audit"]),
     ("authoring", &["domain", "rules", "workflow"]),
     ("storage", &["domain"]),
-    ("worker", &["domain", "workflow", "storage"]),
+    ("worker", &["domain", "audit", "workflow", "storage"]),
     ("web", &["domain", "workflow", "storage"]),
-    ("dunkelwerk", &["domain", "calendar", "rules", "workflow", "authoring", "storage", "worker", "web"]),
+    ("dunkelwerk", &["domain", "calendar", "audit", "rules", "workflow", "authoring", "storage", "worker", "web"]),
 ];
 const EXEMPT: [&str; 2] = ["testkit", "tests"];
-const PURE: [&str; 5] = ["domain", "calendar", "rules", "workflow", "authoring"];
+const PURE: [&str; 6] = ["domain", "calendar", "audit", "rules", "workflow", "authoring"];
 const IMPURE: [&str; 5] = ["tokio", "sqlx", "lapin", "axum", "reqwest"];
 /// A library that only one own crate names, so that it can be exchanged there.
 const OWNED: [(&str, &str); 4] =

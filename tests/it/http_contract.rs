@@ -137,13 +137,13 @@ async fn a_status_is_shown_to_whoever_holds_its_link_or_sent_it() {
     }
     refused(&portal.get(&format!("/api/v1/applications/x?k={key}")).await, 404, "unknown_application");
 
-    // What was written for the audit has the hash that it says, over canonical bytes without a person's data.
+    // What was written for the audit has canonical bytes without a person's data, under a digest that needs a key.
     let store = storage::open(&format!("sqlite://{}", program.folder().join("dunkelwerk.db").display())).await.unwrap();
     let case = store.case(id.parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(case.application.raw, dog("mine").to_string().into_bytes(), "the body as it came");
     assert_eq!(case.audit.len(), 1);
     for row in &case.audit {
-        assert_eq!(row.payload_hash, Digest::of(&row.payload));
+        assert_ne!(row.commitment, Digest::of(&row.payload));
         assert_eq!(row.payload, json::canonical(&json::parse(&row.payload).unwrap()));
         let text = String::from_utf8(row.payload.clone()).unwrap();
         assert!(!text.contains(SECRET_NAME) && !text.contains(SECRET_STREET), "{text}");

@@ -8,6 +8,8 @@
     reason = "tests may fail loudly, print, read files and know the time"
 )]
 
+mod audit;
+mod audit_contract;
 mod bad_cases;
 mod bad_input;
 mod broker;

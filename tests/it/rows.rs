@@ -65,7 +65,8 @@ pub fn granted(name: &str, client_id: &str) -> Batch {
             at: at(0),
             actor: "dunkelwerk".into(),
             action: "decided".into(),
-            payload_hash: Digest::of(&payload),
+            commitment: Digest::of(&payload),
+            land: "nw".into(),
             payload,
         }],
         ..Batch::default()

@@ -18,6 +18,7 @@ struct File {
     sender: Vec<Sender>,
     limits: Limits,
     risk_file: Option<PathBuf>,
+    audit_sink: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +47,7 @@ pub struct Config {
     pub backdating_days: i64,
     pub risk: Risk,
     secret_file: Option<PathBuf>,
+    audit_sink: Option<PathBuf>,
     /// The settings file itself.
     path: Option<PathBuf>,
 }
@@ -94,8 +96,15 @@ impl Config {
             backdating_days: file.limits.backdating_days,
             risk,
             secret_file: file.secret_file,
+            audit_sink: environment("DUNKELWERK_AUDIT_SINK").map(PathBuf::from).or(file.audit_sink),
             path: path.map(Path::to_owned),
         })
+    }
+
+    /// Where the audit is witnessed: as configured, else beside the SQLite file that the program makes itself.
+    pub fn audit_sink(&self) -> Option<PathBuf> {
+        let own = self.database_url.is_none().then(|| PathBuf::from("dunkelwerk-audit.ndjson"));
+        self.audit_sink.clone().or(own)
     }
 
     /// The master secret: from the configured file, or from `fallback`, which is made on first use.

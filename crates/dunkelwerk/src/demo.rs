@@ -51,7 +51,8 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let roles = vec![Role::Web, Role::Worker, Role::Relay, Role::Timer];
     let listen = arguments.listen;
     let traced = telemetry.traced();
-    let wiring = Wiring { office: current, store, amqp: None, listen, roles, secret, traced };
+    let audit_sink = Some(folder.join("audit.ndjson"));
+    let wiring = Wiring { office: current, store, amqp: None, listen, roles, secret, audit_sink, traced };
     let process = serve::start(wiring).await?;
     let generator = generator(&config, &arguments, started_at, &office)?;
     run(&process, generator, arguments.applications).await?;

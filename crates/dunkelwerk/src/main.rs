@@ -2,6 +2,7 @@
 //!
 //! The one binary: it reads environment and files, wires the crates and carries the subcommands. Start with [`cli`].
 
+mod audit_sink;
 mod cli;
 mod config;
 mod decide;
@@ -69,6 +70,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Trial => trial::child(),
         },
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
+        Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

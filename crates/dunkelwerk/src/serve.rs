@@ -6,12 +6,12 @@ use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
 use crate::reload::{self, Current, Source};
 use crate::telemetry::Telemetry;
-use crate::{operate, output};
+use crate::{audit_sink, operate, output};
 use domain::{ApplicationId, Secret};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use storage::Store;
 use tokio::task::JoinSet;
@@ -48,6 +48,8 @@ pub struct Wiring {
     pub listen: SocketAddr,
     pub roles: Vec<Role>,
     pub secret: Secret,
+    /// Where the audit is witnessed.
+    pub audit_sink: Option<PathBuf>,
     pub traced: bool,
 }
 
@@ -77,7 +79,11 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     let traced = telemetry.traced();
     let roles = arguments.roles.clone();
     let office = current.clone();
-    let process = start(Wiring { office, store, amqp, listen, roles, secret, traced }).await?;
+    let audit_sink = config.audit_sink();
+    if audit_sink.is_none() && roles.contains(&Role::Timer) {
+        tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
+    }
+    let process = start(Wiring { office, store, amqp, listen, roles, secret, audit_sink, traced }).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
@@ -123,8 +129,11 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         tasks.spawn(async move { worker::relay(&pipeline).await });
     }
     if wiring.roles.contains(&Role::Timer) {
-        let pipeline = pipeline.clone();
+        let (pipeline, pipeline_of_audit) = (pipeline.clone(), pipeline.clone());
         tasks.spawn(async move { worker::housekeeping(&pipeline).await });
+        let (pipeline, secret) = (pipeline_of_audit, wiring.secret.clone());
+        let open = wiring.audit_sink.clone().map(audit_sink::opener);
+        tasks.spawn(async move { worker::sequence(&pipeline, &secret, open).await });
     }
     if wiring.roles.contains(&Role::Web) {
         let intake: Arc<dyn Intake> = match wiring.amqp.clone() {
@@ -180,7 +189,9 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     let health = &pipeline.health;
     match role {
         Role::Web => None,
-        Role::Timer => Some(RoleReport::ready(name)),
+        Role::Timer => {
+            Some(health.audit.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
+        }
         Role::Relay => {
             Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
         }

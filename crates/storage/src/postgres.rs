@@ -5,10 +5,11 @@ mod queue;
 mod read;
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
-    ReplayRow, Status, TaskRow,
+    Batch, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview,
+    QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::shared::postgres as shared;
+use crate::store::Chain;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -109,6 +110,29 @@ impl Store for PostgresStore {
     }
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         shared::bury(&self.pool, letter).await
+    }
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // One sequencer for all processes; who is not it comes again in a second.
+        let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('dunkelwerk audit chain'))")
+            .fetch_one(&mut *tx)
+            .await?;
+        let places = if alone { shared::places(&mut tx, limit, chain).await? } else { Vec::new() };
+        let (seqs, positions): (Vec<i64>, Vec<i64>) = places.iter().map(|(seq, position, _)| (*seq, *position)).unzip();
+        let heads: Vec<Option<Vec<u8>>> = places.into_iter().map(|(_, _, head)| head).collect();
+        let update = sqlx::query(
+            "update audit set position = u.position, head = u.head from \
+             unnest($1::bigint[], $2::bigint[], $3::bytea[]) as u(seq, position, head) where audit.seq = u.seq",
+        );
+        let done = update.bind(seqs).bind(positions).bind(heads).execute(&mut *tx).await?;
+        tx.commit().await?;
+        Ok(u32::try_from(done.rows_affected()).unwrap_or(u32::MAX))
+    }
+    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        shared::chained(&self.pool, after, limit).await
+    }
+    async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        shared::unchained(&self.pool, after, limit).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.pool, id).await

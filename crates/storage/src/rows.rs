@@ -108,9 +108,11 @@ pub struct OutboxRow {
     pub body: Vec<u8>,
 }
 
-/// A line of the audit, with the hash of its canonical payload.
+/// A line of the audit, with what its writer committed to. The store understands neither payload nor commitment.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct AuditRow {
+    /// Such as `nw`; each has a chain of its own.
+    pub land: String,
     #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     #[sqlx(try_from = "Moment")]
@@ -119,7 +121,34 @@ pub struct AuditRow {
     pub action: String,
     pub payload: Vec<u8>,
     #[sqlx(try_from = "Vec<u8>")]
-    pub payload_hash: Digest,
+    pub commitment: Digest,
+}
+
+/// A line of the audit with its place, or without one where the sequencer has not reached or has refused it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ChainedRow {
+    /// The store's own number.
+    pub seq: i64,
+    #[sqlx(flatten)]
+    pub entry: AuditRow,
+    pub position: Option<i64>,
+    pub head: Option<Vec<u8>>,
+}
+
+impl ChainedRow {
+    /// Its place, where it has one.
+    pub fn link(&self) -> Option<LinkRow> {
+        let head = Digest::try_from(self.head.clone()?).ok()?;
+        self.position.filter(|position| *position > 0).map(|position| LinkRow { position, head })
+    }
+}
+
+/// The place of a line in the chain of its Land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkRow {
+    /// From 1 on.
+    pub position: i64,
+    pub head: Digest,
 }
 
 /// Another application id under which the same application came.

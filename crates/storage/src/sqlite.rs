@@ -5,10 +5,11 @@ mod queue;
 mod read;
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
-    ReplayRow, Status, TaskRow,
+    Batch, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview,
+    QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::shared::sqlite as shared;
+use crate::store::Chain;
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -104,6 +105,22 @@ impl Store for SqliteStore {
     }
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         shared::bury(&self.writer, letter).await
+    }
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let places = shared::places(&mut tx, limit, chain).await?;
+        for (seq, position, head) in &places {
+            let update = sqlx::query("update audit set position = ?, head = ? where seq = ?");
+            update.bind(position).bind(head).bind(seq).execute(&mut *tx).await?;
+        }
+        tx.commit().await?;
+        Ok(u32::try_from(places.len()).unwrap_or(u32::MAX))
+    }
+    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        shared::chained(&self.reader, after, limit).await
+    }
+    async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        shared::unchained(&self.reader, after, limit).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.reader, id).await

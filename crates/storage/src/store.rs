@@ -1,8 +1,8 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    Batch, CaseView, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview, QueueRow,
-    ReplayRow, Status, TaskRow,
+    AuditRow, Batch, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, LinkRow,
+    OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -11,6 +11,9 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// Where a line of the audit stands behind the last place of its Land; nothing where the line is refused.
+pub type Chain<'c> = dyn Fn(&AuditRow, Option<&LinkRow>) -> Option<LinkRow> + Send + Sync + 'c;
 
 /// A durable store. Every write is committed (and synced) when the call returns.
 #[async_trait]
@@ -52,6 +55,14 @@ pub trait Store: Send + Sync + 'static {
     async fn release_leases(&self) -> Result<u64, StoreError>;
     /// Keeps a message that can never become an application.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError>;
+
+    /// Gives up to `limit` lines of the audit that have none their place, in one transaction: `chain` says it from the
+    /// line and the last place of its Land, or refuses the line. Nothing where another process is at it.
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError>;
+    /// Chained lines in the order of Land and position, after one of them.
+    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// Lines without a place, in the order of their numbers, after one of them.
+    async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
 
     /// Status by application id or by an id under which the same application came.
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;

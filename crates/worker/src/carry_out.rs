@@ -1,6 +1,5 @@
 //! Effects to rows: the one place where what the core asks for becomes what the store writes.
 
-use domain::{Digest, json};
 use storage::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow,
     TaskRow,
@@ -106,13 +105,13 @@ fn outbox(m: Message, traceparent: Option<&str>) -> OutboxRow {
 }
 
 fn audit(entry: AuditEntry) -> AuditRow {
-    let payload = json::canonical(&entry.payload);
     AuditRow {
+        land: entry.land.short().to_owned(),
         application_id: entry.application_id,
         at: entry.at,
         actor: entry.actor,
         action: entry.action.to_owned(),
-        payload_hash: Digest::of(&payload),
-        payload,
+        payload: entry.payload,
+        commitment: entry.commitment,
     }
 }

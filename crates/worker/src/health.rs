@@ -11,6 +11,8 @@ pub struct Health {
     pub store: Trouble,
     /// Set while results wait in the outbox.
     pub relay: Trouble,
+    /// Set while the audit is not chained or not witnessed.
+    pub audit: Trouble,
 }
 
 /// A trouble with its cause, or none.

@@ -14,6 +14,7 @@ mod metrics;
 mod pipeline;
 mod relay;
 mod run;
+mod sequencer;
 mod spans;
 
 pub use amqp::{
@@ -26,3 +27,4 @@ pub use metrics::Metrics;
 pub use pipeline::{Pipeline, Runtime};
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
+pub use sequencer::{OpenSink, Sink, entry as audit_entry, link as audit_link, sequence};

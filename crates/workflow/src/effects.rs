@@ -1,6 +1,6 @@
 //! All the core can ask the shell to do. Effects are data; one step's effects are carried out in one transaction.
 
-use domain::{ApplicationId, Ars, Decision, Digest, Outcome, ReferralReason, SenderName, ServiceName};
+use domain::{ApplicationId, Ars, Decision, Digest, Land, Outcome, ReferralReason, SenderName, ServiceName};
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
 
@@ -107,14 +107,18 @@ pub struct Message {
     pub body: Vec<u8>,
 }
 
-/// A line of the audit. The payload holds ids, words and hashes, never names or form data.
+/// A line of the audit. The payload holds ids, words and keyed digests, never names or form data.
 #[derive(Debug, Clone)]
 pub struct AuditEntry {
+    pub land: Land,
     pub application_id: ApplicationId,
     pub at: Timestamp,
     pub actor: String,
     pub action: &'static str,
-    pub payload: serde_json::Value,
+    /// Canonical bytes.
+    pub payload: Vec<u8>,
+    /// What the writer stands for, see [`audit::Keys::commitment`].
+    pub commitment: Digest,
 }
 
 /// See [`Effect::Alias`].

@@ -6,7 +6,7 @@ use crate::decode::Submission;
 use crate::effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
 use crate::office::Office;
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, Decision, Digest, FormError, Outcome, berlin_iso};
+use domain::{ApplicationId, Decision, Digest, FormError, Land, Outcome, berlin_iso, json};
 use jiff::Timestamp;
 use rules::{Context, EarlierClaim, Facts};
 use serde::{Deserialize, Serialize};
@@ -130,10 +130,10 @@ impl Office {
     ) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
-            "ars": submission.envelope.ars, "content": self.content_for_audit(submission),
+            "ars": submission.envelope.ars, "content": self.for_audit(&submission.content.0),
             "as": submission.application_id,
         });
-        AuditEntry { application_id: original, at: now, actor: ACTOR.to_owned(), action, payload }
+        self.entry(original, submission.envelope.ars.land(), now, action, &payload)
     }
 
     fn context(&self, submission: &Submission, surroundings: &Surroundings, now: Timestamp) -> Context {
@@ -206,12 +206,25 @@ impl Office {
         let bytes = serde_json::to_vec(decision).unwrap_or_default();
         let payload = json!({
             "service": decision.service, "ars": decision.ars, "sender": submission.sender.name,
-            "content": self.content_for_audit(submission), "outcome": decision.outcome,
+            "content": self.for_audit(&submission.content.0), "outcome": decision.outcome,
             "automatic": decision.automatic, "rule_set": decision.rule_set,
-            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision": Digest::of(&bytes),
+            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision": self.for_audit(&bytes),
         });
-        let application_id = submission.application_id;
-        AuditEntry { application_id, at: now, actor: ACTOR.to_owned(), action: "decided", payload }
+        self.entry(submission.application_id, decision.ars.land(), now, "decided", &payload)
+    }
+
+    fn entry(
+        &self,
+        application_id: ApplicationId,
+        land: Land,
+        at: Timestamp,
+        action: &'static str,
+        payload: &Value,
+    ) -> AuditEntry {
+        let (payload, actor) = (json::canonical(payload), ACTOR);
+        let entry = audit::Entry { land, application_id, at, actor, action, payload: &payload };
+        let commitment = self.audit_keys.commitment(&entry);
+        AuditEntry { land, application_id, at, actor: actor.to_owned(), action, payload, commitment }
     }
 }
 

@@ -188,15 +188,16 @@ async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreErro
         return Ok(());
     }
     sqlx::query(
-        "insert into audit (application_id, at, actor, action, payload, payload_hash) \
-         select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[], $6::bytea[])",
+        "insert into audit (application_id, at, actor, action, payload, commitment, land) select * from \
+         unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::bytea[], $6::bytea[], $7::text[])",
     )
     .bind(column(rows, |r| r.application_id.0))
     .bind(column(rows, |r| Moment(r.at)))
     .bind(column(rows, |r| r.actor.clone()))
     .bind(column(rows, |r| r.action.clone()))
     .bind(column(rows, |r| r.payload.clone()))
-    .bind(column(rows, |r| bytes(&r.payload_hash)))
+    .bind(column(rows, |r| bytes(&r.commitment)))
+    .bind(column(rows, |r| r.land.clone()))
     .execute(tx)
     .await?;
     Ok(())

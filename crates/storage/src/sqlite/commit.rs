@@ -27,14 +27,16 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
     batch.outbox = new;
     for row in &batch.audit {
         sqlx::query(
-            "insert into audit (application_id, at, actor, action, payload, payload_hash) values (?, ?, ?, ?, ?, ?)",
+            "insert into audit (application_id, at, actor, action, payload, commitment, land) \
+             values (?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(row.application_id.0)
         .bind(Moment(row.at))
         .bind(&row.actor)
         .bind(&row.action)
         .bind(&row.payload)
-        .bind(row.payload_hash.0.as_slice())
+        .bind(row.commitment.0.as_slice())
+        .bind(&row.land)
         .execute(&mut *tx)
         .await?;
     }

@@ -193,7 +193,7 @@ fn history(audit: &AuditRow) -> HistoryLine {
         at: format::instant(audit.at),
         actor: audit.actor.clone(),
         action: words::action(&audit.action),
-        hash: audit.payload_hash.hex(),
+        hash: audit.commitment.hex(),
     }
 }
 

@@ -186,7 +186,8 @@ pub(super) fn case(decision: Option<&Decision>) -> CaseView {
             actor: "dunkelwerk".into(),
             action: "decided".into(),
             payload: b"{}".to_vec(),
-            payload_hash: Digest::of(b"{}"),
+            commitment: Digest::of(b"{}"),
+            land: "nw".into(),
         }],
     }
 }

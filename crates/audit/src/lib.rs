@@ -1,0 +1,73 @@
+//! The chain over the audit: one chain a Land, keyed links, signed checkpoints that leave the house.
+//!
+//! Three things hold each other. A *commitment* is the keyed digest of an entry, made by whoever writes it: the database
+//! alone can make none. A *link* gives an entry its position behind the one before it. A *checkpoint* witnesses all new
+//! commitments outside the database, so that even who has the keys and rewrites everything is found, at the entry.
+//! Pure: rows come in, links and findings go out.
+
+mod checkpoint;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use checkpoint::{Checkpoint, CheckpointError, Signer, Witness};
+pub use verify::{Fault, Report, Verifier};
+
+use domain::{ApplicationId, Digest, Land, Secret};
+use jiff::Timestamp;
+
+/// What is chained: a line of the audit.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    pub land: Land,
+    pub application_id: ApplicationId,
+    /// Microseconds count; what is finer is not kept.
+    pub at: Timestamp,
+    pub actor: &'a str,
+    pub action: &'a str,
+    /// Canonical bytes.
+    pub payload: &'a [u8],
+}
+
+/// The place of an entry in the chain of its Land.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Link {
+    /// From 1 on.
+    pub position: u64,
+    pub head: Digest,
+}
+
+/// The keys of the audit, derived from the master secret.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    entry: Secret,
+    chain: Secret,
+}
+
+impl Keys {
+    pub fn new(secret: &Secret) -> Self {
+        Self { entry: secret.derive("audit-entry"), chain: secret.derive("audit-chain") }
+    }
+
+    /// Keyed digest of everything that an entry says. Without the key nobody can make one, nor guess what stands there.
+    pub fn commitment(&self, entry: &Entry<'_>) -> Digest {
+        let micros = entry.at.as_microsecond().to_be_bytes();
+        self.entry.mac([
+            entry.land.code().as_bytes(),
+            entry.application_id.0.as_bytes().as_slice(),
+            &micros,
+            entry.actor.as_bytes(),
+            entry.action.as_bytes(),
+            entry.payload,
+        ])
+    }
+
+    /// The link behind another one.
+    pub fn link(&self, land: Land, before: Option<&Link>, commitment: &Digest) -> Link {
+        let position = before.map_or(0, |link| link.position).saturating_add(1);
+        let head = before.map_or([0; 32], |link| link.head.0);
+        let place = position.to_be_bytes();
+        Link { position, head: self.chain.mac([land.code().as_bytes(), place.as_slice(), &head, &commitment.0]) }
+    }
+}
