@@ -13,6 +13,7 @@ mod audit_contract;
 mod bad_cases;
 mod bad_input;
 mod broker;
+mod cases;
 mod docs;
 mod examples;
 mod findings;

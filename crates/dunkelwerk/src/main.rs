@@ -3,6 +3,7 @@
 //! The one binary: it reads environment and files, wires the crates and carries the subcommands. Start with [`cli`].
 
 mod audit_sink;
+mod cases;
 mod cli;
 mod config;
 mod decide;
@@ -69,6 +70,10 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate).await,
             RulesCommand::Trial => trial::child(),
         },
+        Command::Cases { command: cli::CasesCommand::List(list) } => cases::list(&config, &list).await,
+        Command::Cases { command: cli::CasesCommand::Show { application_id, json } } => {
+            cases::show(&config, application_id, json).await
+        }
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
         Command::Migrate => operate::migrate(&config).await,

@@ -14,9 +14,9 @@ mod store;
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
-    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ConflictRow, Dated, DeadLetter, DecisionRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine,
-    QueueRow, ReplayRow, Status, TaskRow,
+    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
+    Committed, ConflictRow, Dated, DeadLetter, DecisionRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview,
+    OverviewLine, QueueRow, ReplayRow, Status, TaskRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Store, open};

@@ -55,6 +55,15 @@ pub struct CaseRow {
     pub updated_at: Timestamp,
 }
 
+/// Which cases are wanted; what is not set does not matter.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaseFilter {
+    pub service: Option<String>,
+    pub state: Option<String>,
+    /// How the ARS begins.
+    pub ars: Option<String>,
+}
+
 /// A decision; `decision`, `trace` and `context` are JSON texts.
 #[derive(Debug, Clone, FromRow)]
 pub struct DecisionRow {

@@ -3,7 +3,8 @@
 use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{
-    CaseView, ChainedRow, DeadLetter, LinkRow, OutboxRow, Overview, OverviewLine, ReplayRow, Status, TaskRow,
+    CaseFilter, CaseRow, CaseView, ChainedRow, DeadLetter, LinkRow, OutboxRow, Overview, OverviewLine, ReplayRow,
+    Status, TaskRow,
 };
 use crate::store::Chain;
 use domain::ApplicationId;
@@ -184,6 +185,25 @@ macro_rules! reads {
                      order by opened_at, application_id limit $2 offset $3",
                 );
                 Ok(rows.bind(reason).bind(i64::from(limit)).bind(i64::from(offset)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn cases(
+                pool: &$pool,
+                filter: &CaseFilter,
+                after: Option<ApplicationId>,
+                limit: u32,
+            ) -> Result<Vec<CaseRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from cases where application_id > $1 \
+                     and service = coalesce(cast($2 as text), service) \
+                     and state = coalesce(cast($3 as text), state) \
+                     and substr(ars, 1, length(cast($4 as text))) = $4 \
+                     order by application_id limit $5",
+                );
+                let after = after.map_or(Uuid::nil(), |id| id.0);
+                let rows = rows.bind(after).bind(&filter.service).bind(&filter.state);
+                let ars = filter.ars.as_deref().unwrap_or_default();
+                Ok(rows.bind(ars).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
             pub(crate) async fn replayable(

@@ -5,8 +5,8 @@ mod queue;
 mod read;
 
 use crate::rows::{
-    Batch, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, OutboxRow, Overview,
-    QueueRow, ReplayRow, Status, TaskRow,
+    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased,
+    OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::shared::sqlite as shared;
 use crate::store::Chain;
@@ -140,6 +140,14 @@ impl Store for SqliteStore {
     }
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         shared::tasks(&self.reader, reason, offset, limit).await
+    }
+    async fn cases(
+        &self,
+        filter: &CaseFilter,
+        after: Option<ApplicationId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError> {
+        shared::cases(&self.reader, filter, after, limit).await
     }
     async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
         shared::replayable(&self.reader, after, limit).await

@@ -1,8 +1,8 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, Batch, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased, LinkRow,
-    OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
+    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known,
+    Leased, LinkRow, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -73,6 +73,13 @@ pub trait Store: Send + Sync + 'static {
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
     /// Open tasks, oldest first; `reason` filters by a contract word.
     async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
+    /// Cases in the order of their ids, which is that of intake, after one of them.
+    async fn cases(
+        &self,
+        filter: &CaseFilter,
+        after: Option<ApplicationId>,
+        limit: u32,
+    ) -> Result<Vec<CaseRow>, StoreError>;
     /// Decisions with their applications in the order of application id, after one of them.
     async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
     /// What is archived under a hash.
