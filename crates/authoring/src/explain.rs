@@ -123,9 +123,10 @@ fn provenance(out: &mut String, trace: &Trace, describe: &dyn Fn(&str) -> Option
         line(
             out,
             &format!(
-                "    gilt seit {}; maßgeblich: {name} {day}; {}",
+                "    gilt seit {}; maßgeblich: {name} {day}; {}{}",
                 german::text(&parameter.valid_from),
-                parameter.source
+                parameter.source,
+                if parameter.unverified { "; NICHT GEPRÜFT" } else { "" }
             ),
         );
     }

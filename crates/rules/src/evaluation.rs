@@ -5,7 +5,9 @@ use crate::document::Root;
 use crate::grammar::Parameter;
 use crate::layers::RuleSet;
 use crate::table::{Cell, Row};
-use domain::{Ars, Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel};
+use domain::{
+    Ars, Channel, Decimal, FunctionUsed, Level, ParameterUsed, ReferralReason, TableUsed, TrustLevel, german,
+};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -198,7 +200,9 @@ impl Evaluation {
         };
         let mut record = self.record();
         if version.unverified() {
-            let text = format!("Der Wert „{name}“ (ab {}, {}) ist nicht geprüft.", version.from, version.source);
+            let what = declared.description.as_deref().unwrap_or(name);
+            let from = german::day(version.from);
+            let text = format!("Nicht geprüft ist der Wert „{what}“ (ab {from}; Quelle: {}).", version.source);
             record.unverified.insert(text);
         }
         record.parameters.entry(name.to_owned()).or_insert_with(|| ParameterUsed {
@@ -218,7 +222,7 @@ impl Evaluation {
     pub fn table_row(&self, parameter: &str, keys: &BTreeMap<String, Cell>, row: &Row, columns: &[String]) -> bool {
         let mut record = self.record();
         if row.unverified {
-            record.unverified.insert(format!("Eine Zeile der Tabelle „{parameter}“ ({}) ist nicht geprüft.", row.at));
+            record.unverified.insert(format!("Nicht geprüft ist eine Zeile der Tabelle „{parameter}“ ({}).", row.at));
         }
         if !record.tables_seen.insert((parameter.to_owned(), row.at.clone(), keys.clone())) {
             return true;

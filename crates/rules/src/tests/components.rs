@@ -121,7 +121,7 @@ fn a_value_that_nobody_verified_refers_with_the_result() {
     assert_eq!(decision.outcome, Outcome::Referred);
     let referral = decision.referral.unwrap();
     assert_eq!((referral.reasons, referral.proposal), (vec![ReferralReason::NotConfigured], Some(Outcome::Granted)));
-    assert_eq!(referral.gates[0].text, "Der Wert „gebuehr“ (ab 2020-01-01, Presse) ist nicht geprüft.");
+    assert_eq!(referral.gates[0].text, "Nicht geprüft ist der Wert „gebuehr“ (ab 01.01.2020; Quelle: Presse).");
     assert_eq!(decision.result["betrag"], "10.00");
     assert!(decision.trace.unwrap().parameters[0].unverified);
 }

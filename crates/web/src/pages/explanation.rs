@@ -41,6 +41,8 @@ pub(super) struct ParameterView {
     pub valid_from: String,
     /// From the federal norm down to the level that set the value.
     pub chain: Vec<Row>,
+    /// Nobody has verified it.
+    pub unverified: bool,
 }
 
 pub(super) struct TableView {
@@ -86,6 +88,7 @@ fn parameter(used: ParameterUsed) -> ParameterView {
         name: used.name,
         norm: used.norm,
         source: used.source,
+        unverified: used.unverified,
         chain,
     }
 }
