@@ -93,7 +93,7 @@ impl Broker {
             properties = properties.with_user_id(user.into());
         }
         let options = BasicPublishOptions { mandatory: true, immediate: false };
-        let key = "hundesteuer.146120000000";
+        let key = "hundesteuer.147130000000";
         let sent = self.channel.basic_publish("dunkelwerk.applications".into(), key.into(), options, body, properties);
         sent.await?.await
     }

@@ -76,7 +76,7 @@ async fn one_trace_leads_from_the_intake_to_the_published_result() {
         let result = results.iter().find(|message| message.json()["data"]["id"] == id).unwrap();
         assert_eq!(result.header("traceparent"), Some(format!("00-{trace}-{parent}-01")), "{id}");
         assert_eq!(result.properties.content_type().as_ref().map(|t| t.as_str()), Some("application/cloudevents+json"));
-        assert_eq!(result.routing_key, "hundesteuer.146120000000.granted");
+        assert_eq!(result.routing_key, "hundesteuer.147130000000.granted");
     }
     // Nobody's name or address is in what leaves for operators.
     let spans: String = otlp.spans.iter().map(|span| span.all.to_string()).collect();

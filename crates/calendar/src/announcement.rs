@@ -98,6 +98,23 @@ impl Calendar {
 }
 
 impl Announcement {
+    pub(crate) fn fault(&self) -> Option<String> {
+        let counts = match self.rule {
+            Rule::Fiction { days, months, .. } => days >= 0 && months >= 0,
+            Rule::Retrieval { known_after, retrievable } => known_after >= 0 && retrievable > 0,
+        };
+        let says = !self.way.is_empty() && !self.norm.trim().is_empty() && !self.source.trim().is_empty();
+        let ordered = self.to.is_none_or(|to| self.from <= to);
+        (!counts || !says || !ordered)
+            .then(|| format!("bekanntgabe „{}“: Tage ab 0, norm und quelle nicht leer, bis nicht vor ab", self.way))
+    }
+
+    /// Whether both hold for the same way on some day.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        let reaches = |a: &Self, b: &Self| a.to.is_none_or(|to| b.from <= to);
+        self.way == other.way && reaches(self, other) && reaches(other, self)
+    }
+
     /// When a notice counts as announced, seen from `today`. Nothing beyond the years that exist here.
     pub fn of(&self, dispatch: Dispatch, today: Date, calendar: &Calendar, place: &Place) -> Option<Announced> {
         match self.rule {

@@ -131,6 +131,18 @@ impl<'de> Deserialize<'de> for Where {
 }
 
 impl Holiday {
+    pub(crate) fn fault(&self) -> Option<String> {
+        let says = [&self.name, &self.norm, &self.source].iter().all(|text| !text.trim().is_empty());
+        let ordered = self.from.zip(self.to).is_none_or(|(from, to)| from <= to);
+        let near = !matches!(self.when, When::Easter(offset) if offset.abs() > 366);
+        (!says || !ordered || !near).then(|| {
+            format!(
+                "feiertag „{}“: name, norm und quelle nicht leer, bis nicht vor ab, ostern ein Tag des Jahres",
+                self.name
+            )
+        })
+    }
+
     /// Its day in a year.
     fn day(&self, year: i16) -> Option<Date> {
         match self.when {

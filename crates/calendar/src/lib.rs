@@ -29,3 +29,17 @@ pub struct Calendar {
     #[serde(default, rename = "bekanntgabe")]
     pub announcements: Vec<Announcement>,
 }
+
+impl Calendar {
+    /// What contradicts itself or says nothing, as German sentences.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (i, rule) in self.announcements.iter().enumerate() {
+            faults.extend(rule.fault());
+            let again = self.announcements.iter().skip(i + 1).find(|other| rule.meets(other));
+            faults.extend(again.map(|_| format!("für den Weg „{}“ gelten an einem Tag zwei Regeln", rule.way)));
+        }
+        faults.extend(self.holidays.iter().filter_map(Holiday::fault));
+        faults
+    }
+}

@@ -135,3 +135,15 @@ fn a_calendar_with_a_mistake_is_refused() {
         assert!(toml::from_str::<Calendar>(&format!("{base}{wrong}")).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn the_shipped_calendar_says_nothing_twice_and_faults_are_named() {
+    assert_eq!(calendar().faults(), Vec::<String>::new());
+    let rule = "[[bekanntgabe]]\nweg = \"post\"\nab = 2025-01-01\ntage = 4\nverschiebung = false\nnorm = \"n\"\nquelle = \"q\"\n";
+    let of = |text: &str| toml::from_str::<Calendar>(text).unwrap().faults().len();
+    assert_eq!(of(rule), 0);
+    assert_eq!(of(&rule.repeat(2)), 1);
+    assert_eq!(of(&rule.replace("tage = 4", "tage = -4")), 1);
+    assert_eq!(of(&rule.replace("norm = \"n\"", "norm = \"\"")), 1);
+    assert_eq!(of("[[feiertag]]\nname = \"\"\nam = \"01-01\"\nnorm = \"n\"\nquelle = \"q\"\n"), 1);
+}

@@ -51,15 +51,17 @@ pub fn pack(config: &Config, arguments: &RulesPack) -> Result<(), Failure> {
 
 /// What opens automatic decisions for the first time needs a norm, its source and two persons.
 fn released(book: &RuleBook, arguments: &RulesPack) -> Result<(), Failure> {
-    let before = match &arguments.previous {
-        None => BTreeMap::new(),
+    let (before, known) = match &arguments.previous {
+        None => Default::default(),
         Some(path) => {
             let tree = SourceTree { files: read(path)? };
-            RuleBook::load(&tree).0.map(|book| book.automation()).unwrap_or_default()
+            RuleBook::load(&tree).0.map(|book| (book.automation(), book.verified())).unwrap_or_default()
         }
     };
-    let new: Vec<(String, Option<String>)> =
+    let mut new: Vec<(String, Option<String>)> =
         book.automation().into_iter().filter(|(what, _)| !before.contains_key(what)).collect();
+    let verified = book.verified().into_iter().filter(|(what, verified)| *verified && known.get(what) == Some(&false));
+    new.extend(verified.map(|(what, _)| (what, Some("nicht mehr ungeprüft".to_owned()))));
     let mut persons: Vec<&String> = arguments.approved_by.iter().filter(|name| !name.trim().is_empty()).collect();
     persons.sort();
     persons.dedup();

@@ -68,7 +68,8 @@ impl RuleBook {
         let manifest = Manifest {
             engine: ENGINE.to_owned(),
             service: service.clone(),
-            ars: rules.map_or_else(|| ars.clone(), |set| set.ars.clone()),
+            // Of the application: the key of an office for a Land or Kreis may also be a place of its own.
+            ars: ars.clone(),
             form: digest,
             files: files.collect(),
         };
@@ -130,13 +131,11 @@ impl RuleSet {
         let folders: BTreeSet<String> = land.into_iter().chain([frame]).chain(components).collect();
         let law = folders.iter().flat_map(|folder| tree.below(folder)).map(|(path, _)| path);
         let law = law.filter(|path| !path.contains("/faelle/")).cloned();
-        let competence = [
-            format!("kommune/{}/kommune.toml", self.ars),
-            format!("kommune/{}/{service}.toml", self.ars),
-            format!("land/{}/zustaendigkeit.toml", self.ars.land().short()),
-            "bund/zustaendigkeit.toml".to_owned(),
-        ];
+        let own = [format!("kommune/{}/kommune.toml", self.ars), format!("kommune/{}/{service}.toml", self.ars)];
+        let own = own.into_iter().filter(|_| !self.wide);
+        let competence =
+            [format!("land/{}/zustaendigkeit.toml", self.ars.land().short()), "bund/zustaendigkeit.toml".to_owned()];
         let common = ["verfahren.toml".to_owned(), "kalender.toml".to_owned()];
-        law.chain(competence).chain(common).filter(|path| tree.files.contains_key(path)).collect()
+        law.chain(own).chain(competence).chain(common).filter(|path| tree.files.contains_key(path)).collect()
     }
 }

@@ -6,6 +6,7 @@ use crate::grammar::{Permission, Status};
 use crate::layers::{Base, Procedure, RuleSet};
 use crate::lint::FieldRead;
 use crate::load::load;
+use crate::value::Value;
 use crate::{Context, Facts};
 use domain::{Ars, Decision, Land, Regime, ServiceName};
 use jiff::civil::Date;
@@ -144,7 +145,11 @@ impl RuleBook {
                 let in_force = frame.status == Status::Geltend;
                 let norms = frame.automatik.get_ref().erlaubt_durch.iter().chain(&base.permissions);
                 for norm in norms.filter(|n| in_force && n.status == Status::Geltend) {
-                    let what = format!("{service}: {} ab {} für {:?}", norm.norm, norm.ab.0, norm.umfang);
+                    // A Land's own norm opens its Land only.
+                    let own = base.permissions.iter().any(|p| std::ptr::eq(p, norm)) || base.own_frame;
+                    let land = base.land.filter(|_| own).map_or(String::new(), |land| format!("{}: ", land.title()));
+                    let (ab, bis) = (norm.ab.0, norm.bis.map_or(String::new(), |bis| format!(" bis {}", bis.0)));
+                    let what = format!("{service}: {land}{} ab {ab}{bis} für {:?}", norm.norm, norm.umfang);
                     opens.insert(what, norm.quelle.clone());
                 }
                 if let Some(land) = &base.applies_by {
@@ -155,6 +160,33 @@ impl RuleBook {
             }
         }
         opens
+    }
+
+    /// Values and rows by what they are, and whether somebody verified them: what is no longer unverified opens
+    /// automatic decisions, too.
+    pub fn verified(&self) -> BTreeMap<String, bool> {
+        let mut all = BTreeMap::new();
+        for (service, places) in &self.sets {
+            for set in places.all() {
+                let land = set.base.land.map_or("", Land::title);
+                let place = self.names.get(&set.ars).map_or("", String::as_str);
+                for (whom, versions) in
+                    [(set.frame_file(), &*set.base.own), (land, &set.base.of_land), (place, &set.of_kommune)]
+                {
+                    for (parameter, version) in
+                        versions.0.iter().flat_map(|(name, list)| list.iter().map(move |v| (name, v)))
+                    {
+                        let rows = match &version.value {
+                            Value::Table(table) => table.rows.as_slice(),
+                            _ => &[],
+                        };
+                        let verified = !version.unverified() && !rows.iter().any(|row| row.unverified);
+                        all.insert(format!("{service}: {whom}: {parameter} ab {}", version.from), verified);
+                    }
+                }
+            }
+        }
+        all
     }
 
     /// Norms of automation that are no longer in force on a day and have no successor: warnings.

@@ -1,11 +1,11 @@
 //! What changes between two rule books, and for whom: values with their dates, functions, checks, openings, competence.
 
 use crate::book::RuleBook;
-use crate::grammar::{Opening, Parameter};
+use crate::grammar::{Opening, Parameter, Support};
 use crate::layers::{Base, RuleSet, Version, Versions};
 use crate::table::Row;
 use crate::value::Value;
-use domain::{Land, Level, ServiceName};
+use domain::{Ars, Land, Level, ServiceName};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -33,7 +33,8 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
     for service in services {
         // What a Land has in common is compared with its first place only.
         let mut lands = BTreeSet::new();
-        let places: BTreeSet<_> = old.places(service).union(&new.places(service)).copied().collect();
+        let wide = wide_places(old, service).chain(wide_places(new, service)).collect::<Vec<Ars>>();
+        let places: BTreeSet<&Ars> = old.places(service).union(&new.places(service)).copied().chain(&wide).collect();
         for ars in places {
             let name = |book: &RuleBook| book.place_name(ars).map_or_else(|| ars.to_string(), str::to_owned);
             let mut add = |whom: String, what: String| {
@@ -52,7 +53,19 @@ pub fn compare(old: &RuleBook, new: &RuleBook) -> BTreeSet<Change> {
             }
         }
     }
+    let calendars = [old, new].map(|book| book.tree.files.get("kalender.toml"));
+    let [before, after] = calendars;
+    if before != after {
+        let (service, whom) = ("alle".to_owned(), "alle".to_owned());
+        changes.insert(Change { service, whom, what: "kalender.toml geändert".into() });
+    }
     changes
+}
+
+/// A place that stands for each office of a Land or a part of it.
+fn wide_places(book: &RuleBook, service: &ServiceName) -> impl Iterator<Item = Ars> {
+    let offices = book.sets.get(service).into_iter().flat_map(|places| places.by_prefix.values());
+    offices.map(|set| set.ars.clone()).collect::<Vec<_>>().into_iter()
 }
 
 /// Every key of both maps with what stands under it, where that differs.
@@ -68,7 +81,8 @@ fn of_place(old: &RuleSet, new: &RuleSet, add: &mut dyn FnMut(String)) {
     if old.competence != new.competence {
         let shown = |c: &crate::Competence| {
             let passed_on = if c.forward { ", wird weitergeleitet" } else { "" };
-            format!("{} ({}{passed_on})", c.authority, c.queue)
+            let unverified = if c.unverified { ", nicht geprüft" } else { "" };
+            format!("{} ({}{passed_on}{unverified})", c.authority, c.queue)
         };
         add(format!("Zuständigkeit: {} → {}", shown(&old.competence), shown(&new.competence)));
     }
@@ -86,7 +100,9 @@ fn lines(version: &Version) -> BTreeMap<String, String> {
                 let days = days.into_iter().filter_map(|(word, day)| Some(format!("{word} {}", day?)));
                 format!(" [{}]", keys.chain(days).collect::<Vec<_>>().join(", "))
             };
-            table.rows.iter().map(|row| (key(row), plain(&row.value.json()))).collect()
+            let value =
+                |row: &Row| format!("{}{}", plain(&row.value.json()), if row.unverified { " (ungeprüft)" } else { "" });
+            table.rows.iter().map(|row| (key(row), value(row))).collect()
         }
         scalar => BTreeMap::from([(String::new(), plain(&scalar.json()))]),
     }
@@ -127,6 +143,10 @@ fn version(name: &str, old: &Version, new: &Version, add: &mut dyn FnMut(String)
     if old.to != new.to {
         let end = |to: Option<Date>| to.map_or("ohne Ende".to_owned(), |day| format!("bis {day}"));
         add(format!("{name}: {} → {}", end(old.to), end(new.to)));
+    }
+    if old.support != new.support {
+        let word = |support: Option<Support>| support.map_or("ohne Angabe", Support::word);
+        add(format!("{name}: Beleg {} → {}", word(old.support), word(new.support)));
     }
     if old.norm != new.norm {
         add(format!("{name}: {} → {}", old.norm, new.norm));

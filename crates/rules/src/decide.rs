@@ -16,8 +16,8 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Which program decided; part of every rule-set hash.
-pub const ENGINE: &str = concat!("dunkelwerk ", env!("CARGO_PKG_VERSION"), ", rhai 1.27");
+/// Which program decided; part of every rule-set hash. What else decides besides rhai: the registry of IBANs.
+pub const ENGINE: &str = concat!("dunkelwerk ", env!("CARGO_PKG_VERSION"), ", rhai 1.27, iban_validate 5.0");
 
 /// A valid application as rules see it.
 #[derive(Debug, Clone)]

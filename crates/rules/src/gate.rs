@@ -53,6 +53,10 @@ pub(crate) fn ask(rules: &RuleSet, case: &Case<'_>) -> Verdict {
     for kind in rules.required_evidence().iter().filter(|kind| !context.evidence.contains_key(*kind)) {
         verdict.close(rules, Why::EvidenceMissing, format!("Der Nachweis „{kind}“ fehlt."));
     }
+    if rules.competence.unverified {
+        let text = format!("Nicht geprüft ist, ob „{}“ zuständig ist.", rules.competence.authority);
+        verdict.close(rules, Why::Competence, text);
+    }
     for text in &case.record.unverified {
         verdict.close(rules, Why::NotConfigured, text.clone());
     }

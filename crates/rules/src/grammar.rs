@@ -249,6 +249,17 @@ pub(crate) enum Support {
     Ungeprueft,
 }
 
+impl Support {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Amtlich => "amtlich",
+            Self::Sekundaer => "sekundär",
+            Self::Beispiel => "Beispiel",
+            Self::Ungeprueft => "ungeprüft",
+        }
+    }
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Function {

@@ -7,7 +7,7 @@ mod texts;
 use crate::document::Node;
 use crate::engine::{Dates, Parameters, Proceeding, fail};
 use crate::evaluation::{Evaluation, MAX_RECORDS, Recorded};
-use crate::table::Cell;
+use crate::table::{Cell, Column};
 use crate::value::Value;
 use domain::{Decimal, Level, ReferralReason, german};
 use jiff::civil::Date;
@@ -169,13 +169,13 @@ fn look_up(context: &NativeCallContext, name: &str, keys: &Map) -> Fallible<Opti
         return Err(fail(format!("die Tabelle „{name}“ hat keine Spalte „{unknown}“")));
     }
     let size: usize = keys.iter().map(|(name, cell)| name.len() + cell.len()).sum();
-    evaluation.spend(size + table.effort() / 16).map_err(fail)?;
-    let text_key = |name: &str| match keys.get(name) {
-        Some(Cell::Text(text)) => Some(Cell::from_text(text)),
+    let text_key = |column: &Column| match keys.get(&column.name) {
+        Some(Cell::Text(text)) => Some(Cell::from_text(text, column.how)),
         other => other.cloned(),
     };
     let day = evaluation.day_of(declared).map_err(fail)?;
-    let Some(row) = table.find(day, text_key) else { return Ok(None) };
+    let afford = |rows: usize| evaluation.spend(size + rows / 16).map_err(fail);
+    let Some(row) = table.find(day, text_key, afford)? else { return Ok(None) };
     let columns: Vec<String> = table.columns.iter().map(|c| c.name.clone()).collect();
     if !evaluation.table_row(name, &keys, row, &columns) {
         return Err(fail("zu viele Tabellenzugriffe in einer Entscheidung"));

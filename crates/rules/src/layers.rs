@@ -126,12 +126,17 @@ pub struct Competence {
     pub queue: String,
     /// Another body decides: the application is passed on, never refused.
     pub forward: bool,
+    /// Nobody knows for certain that this authority is competent: a person decides.
+    pub unverified: bool,
 }
 
 /// The law of one service for one Kommune: compiled once, shared by all who decide.
 #[derive(Debug)]
 pub struct RuleSet {
+    /// The office's place; of an office for a Land or a part of it the beginning of the keys, filled with zeros.
     pub ars: Ars,
+    /// One office for all keys that begin so, not for one place.
+    pub(crate) wide: bool,
     pub competence: Competence,
     pub(crate) base: Arc<Base>,
     pub(crate) of_kommune: Versions,

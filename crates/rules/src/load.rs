@@ -15,7 +15,7 @@ use crate::diagnostic::{Diagnostic, File, has_errors};
 use crate::german;
 use crate::grammar::{
     Check, Component, DateChoice, Deviation, Effect, Frame, FunctionOverride, GeneralCompetence, MunicipalValues,
-    Municipality, Office, OpenTo, Opening, Parameter, Permission, Responsibilities, Setting, Status, Type,
+    Municipality, Office, OpenTo, Opening, Parameter, Permission, Responsibilities, Setting, Status, Support, Type,
 };
 use crate::layers::{
     AppliesBy, Base, Competence, FunctionSource, Procedure, RuleSet, Version, Versions, component_folder,
@@ -98,7 +98,11 @@ impl<'a> Loader<'a> {
     fn load(&mut self) -> RuleBook {
         let procedures: BTreeMap<String, Procedure> = self.parse("verfahren.toml").unwrap_or_default();
         if self.tree.files.contains_key("kalender.toml") {
-            self.calendar = self.parse("kalender.toml").map(Arc::new);
+            self.calendar = self.parse::<Calendar>("kalender.toml").map(Arc::new);
+            let faults = self.calendar.iter().flat_map(|calendar| calendar.faults());
+            let findings: Vec<Diagnostic> =
+                faults.map(|fault| self.file("kalender.toml").error("kalender", 0..0, fault)).collect();
+            self.findings.extend(findings);
         }
         let mut book = RuleBook::default();
         let mut bases: BTreeMap<(ServiceName, Option<Land>), Arc<Base>> = BTreeMap::new();
@@ -128,10 +132,15 @@ impl<'a> Loader<'a> {
             book.fields.entry(service.name.clone()).or_default().extend(usage.fields);
         }
         let general = self.general_competences(&services);
+        let mut places = Vec::new();
         for path in self.paths(|parts| matches!(parts, ["kommune", _, "kommune.toml"])) {
-            self.municipality(&path, &services, &general, &bases, &mut book);
+            places.extend(self.parse::<Municipality>(&path).map(|place| (path, place)));
         }
-        self.wide_offices(&services, &general, &bases, &mut book);
+        let law = place::Law { services: &services, general: &general, bases: &bases };
+        for named in [true, false] {
+            places.iter().for_each(|place| self.municipality(place, named, &law, &mut book));
+        }
+        self.wide_offices(&law, &mut book);
         book.declared.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         book.declared.dedup();
         book.procedures = procedures;

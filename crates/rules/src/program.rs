@@ -64,6 +64,7 @@ pub(crate) fn compile(
         let offered: Vec<String> = names(&ast).into_iter().map(|(name, _)| name).collect();
         usage.extend(lint::script(frame, *script, &ast, &offered, &mut findings));
         findings.extend(taken_twice(*script, &ast, &common));
+        findings.extend(opened_by_frame(frame, *script, &ast));
         common = common.merge(&ast);
     }
     let own = compile_one(&engine, frame, base, coverage)?;
@@ -92,6 +93,20 @@ pub(crate) fn compile(
         return Err(findings);
     }
     Ok(Compiled { program: Program { engine, ast }, usage, warnings: findings })
+}
+
+/// A frame cannot open what a component has: no Land replaces it.
+fn opened_by_frame(frame: &Frame, script: Script<'_>, ast: &AST) -> Vec<Diagnostic> {
+    let file = File { name: script.file, text: script.text };
+    let is_open = |name: &str| frame.funktion.iter().any(|f| f.get_ref().name.get_ref() == name);
+    let opened = ast.iter_fn_def().filter(|f| is_open(&f.name));
+    opened
+        .map(|f| {
+            let (line, column) = place(f.body.start_position());
+            let message = format!("{}() gehört einem Baustein; ein Rahmen kann sie keinem Land öffnen", f.name);
+            file.error_at("oeffnung", line, column, message)
+        })
+        .collect()
 }
 
 /// Functions of a script that an earlier one has already: a component never replaces, and is never replaced.

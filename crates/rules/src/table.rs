@@ -15,20 +15,24 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
-    fn read(value: &Toml) -> Result<Self, String> {
+    fn read(value: &Toml, how: Match) -> Result<Self, String> {
         match value {
             Toml::Integer(n) => Ok(Self::Number(Decimal::from(*n))),
-            Toml::String(text) => Ok(Self::from_text(text)),
+            Toml::String(text) => Ok(Self::from_text(text, how)),
             Toml::Boolean(b) => Ok(Self::Text(b.to_string())),
             other => Err(format!("{other} kann kein Schlüssel sein")),
         }
     }
-    /// A text that looks like a number is one, so that a table and a form field are read the same way; with a leading
-    /// zero it is a key, such as an AGS or a postcode.
-    pub fn from_text(text: &str) -> Self {
-        let key = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
-        let number = json::decimal(text).filter(|_| !key);
+    /// A text that looks like a number is one, so that a table and a form field are read the same way. In an exact column
+    /// one with a leading zero is a key, such as an AGS or a postcode.
+    pub fn from_text(text: &str, how: Match) -> Self {
+        let digits = text.len() > 1 && text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+        let number = json::decimal(text).filter(|_| how != Match::Genau || !digits);
         number.map_or_else(|| Self::Text(text.to_owned()), Self::Number)
+    }
+    /// The same kind of cell: only those can be compared.
+    fn comparable(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Number(_), Self::Number(_)) | (Self::Text(_), Self::Text(_)))
     }
     pub fn len(&self) -> usize {
         match self {
@@ -135,23 +139,29 @@ impl Table {
         rest.get(..end).unwrap_or_default()
     }
 
-    /// How many rows a lookup looks at, about.
-    pub fn effort(&self) -> usize {
-        if self.exact == 0 { self.rows.len() } else { self.rows.len().ilog2() as usize + 1 }
-    }
-
-    /// The row in force for these keys, or nothing. `key` gives the cell of a column by name.
-    pub fn find(&self, day: Date, key: impl Fn(&str) -> Option<Cell>) -> Option<&Row> {
-        let wanted: Vec<Cell> = self.columns.iter().map(|c| key(&c.name)).collect::<Option<_>>()?;
+    /// The row in force for these keys, or nothing. `key` gives the cell of a column; `afford` pays for the rows that are
+    /// looked at.
+    ///
+    /// # Errors
+    /// That of `afford`.
+    pub fn find<E>(
+        &self,
+        day: Date,
+        key: impl Fn(&Column) -> Option<Cell>,
+        afford: impl FnOnce(usize) -> Result<(), E>,
+    ) -> Result<Option<&Row>, E> {
+        let Some(wanted) = self.columns.iter().map(key).collect::<Option<Vec<Cell>>>() else { return Ok(None) };
+        let candidates = self.candidates(&wanted);
+        afford(candidates.len())?;
         let fits = |row: &&Row| {
             self.columns.iter().zip(&row.keys).zip(&wanted).all(|((column, cell), wanted)| match column.how {
                 Match::Genau => cell == wanted,
-                Match::Bis => wanted <= cell,
-                Match::Ab => cell <= wanted,
+                Match::Bis => wanted.comparable(cell) && wanted <= cell,
+                Match::Ab => wanted.comparable(cell) && cell <= wanted,
             })
         };
         // Of the rows that fit, the nearest: column by column the smallest `bis` and the largest `ab`.
-        self.candidates(&wanted).iter().filter(|row| row.on(day)).filter(fits).min_by(|a, b| {
+        let nearest = candidates.iter().filter(|row| row.on(day)).filter(fits).min_by(|a, b| {
             let by_column = self.columns.iter().zip(a.keys.iter().zip(&b.keys));
             by_column
                 .map(|(column, (a, b))| match column.how {
@@ -160,7 +170,8 @@ impl Table {
                 })
                 .find(|order| order.is_ne())
                 .unwrap_or(std::cmp::Ordering::Equal)
-        })
+        });
+        Ok(nearest)
     }
 }
 
@@ -190,7 +201,12 @@ fn read_row(
     }
     let keys = columns
         .iter()
-        .map(|c| cells.get(&c.name).ok_or_else(|| format!("die Spalte „{}“ fehlt", c.name)).and_then(Cell::read))
+        .map(|c| {
+            cells
+                .get(&c.name)
+                .ok_or_else(|| format!("die Spalte „{}“ fehlt", c.name))
+                .and_then(|cell| Cell::read(cell, c.how))
+        })
         .collect::<Result<_, _>>()?;
     let value = cells.get("wert").ok_or("die Spalte „wert“ fehlt")?;
     let value = Value::read_scalar(parameter.inhalt.unwrap_or(Type::Text), value)?;

@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 pub const SECRET_NAME: &str = "Zwiebelfischer";
 pub const SECRET_STREET: &str = "Verschwiegenengasse";
 
-/// A dog in Dresden, where the tax is assessed automatically; one household for each `id`.
+/// A dog in Leipzig, where the tax is assessed automatically; one household for each `id`.
 pub fn dog(id: &str) -> Value {
     json!({
-        "id": id, "service": "hundesteuer", "form_version": "1", "ars": "146120000000",
+        "id": id, "service": "hundesteuer", "form_version": "1", "ars": "147130000000",
         "received_at": "2026-01-12T10:00:00+01:00", "channel": "online",
         "data": {
             "person": { "familienname": format!("{SECRET_NAME} {id}"), "vornamen": "Anna", "geburtsdatum": "1985-04-12" },
-            "anschrift": { "strasse": SECRET_STREET, "hausnummer": "12", "plz": "01099", "ort": "Dresden" },
+            "anschrift": { "strasse": SECRET_STREET, "hausnummer": "12", "plz": "04315", "ort": "Leipzig" },
             "steuerjahr": 2026, "anmeldung_ab": "2026-01-01",
             "hunde": [{
                 "name": "Bello", "rasse": "Labrador Retriever", "mischling": false, "geschlecht": "maennlich",

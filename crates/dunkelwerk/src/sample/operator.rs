@@ -94,7 +94,7 @@ impl Operator {
         let span = |yaml: &Yaml| -> Result<(i64, i64), String> {
             let numbers: Vec<i64> = yaml.as_sequence().into_iter().flatten().filter_map(Yaml::as_i64).collect();
             match numbers.as_slice() {
-                [low, high] if low <= high => Ok((*low, *high)),
+                [low, high] if low <= high && *low > i64::MIN => Ok((*low, *high)),
                 _ => Err(wrong()),
             }
         };
@@ -232,8 +232,14 @@ impl Operator {
             }
             Self::Value(path) => return Ok(Some(scope.get(path).cloned().ok_or_else(|| missing(path))?)),
             Self::Text(pattern) => fill(pattern, scope)?.into(),
-            Self::Sum(parts) => exact(numbers(parts, draw, scope)?.into_iter().sum(), 2)?,
-            Self::Product(parts) => exact(numbers(parts, draw, scope)?.into_iter().product(), 2)?,
+            Self::Sum(parts) => {
+                let sum = numbers(parts, draw, scope)?.into_iter().try_fold(Decimal::ZERO, Decimal::checked_add);
+                exact(sum.ok_or("die Summe ist zu groß")?, 2)?
+            }
+            Self::Product(parts) => {
+                let product = numbers(parts, draw, scope)?.into_iter().try_fold(Decimal::ONE, Decimal::checked_mul);
+                exact(product.ok_or("das Produkt ist zu groß")?, 2)?
+            }
             Self::Digits(count) => (0..*count).map(|_| char::from(b'0' + draw.below(10))).collect::<String>().into(),
             Self::Letters(count) => (0..*count).map(|_| char::from(b'A' + draw.below(26))).collect::<String>().into(),
             Self::Short(text) => people::abbreviated(&string(text, draw, scope)?).into(),
@@ -253,7 +259,7 @@ fn number(argument: &Yaml, places: u32) -> Option<Operator> {
     let (low, high) = (part(0)?, part(1)?);
     let smallest = Decimal::new(1, places);
     let step = part(2).unwrap_or(smallest);
-    let steps = i64::try_from(((high - low) / step).trunc()).ok().filter(|steps| *steps >= 0)?;
+    let steps = i64::try_from((high.checked_sub(low)?.checked_div(step)?).trunc()).ok().filter(|steps| *steps >= 0)?;
     Some(Operator::Number { low, steps, step, places })
 }
 

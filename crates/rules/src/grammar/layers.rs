@@ -1,6 +1,6 @@
 //! Files of Land and Kommune.
 
-use super::{Day, Instrument, OpenTo, Per, Permission, Setting, Status};
+use super::{Day, Instrument, OpenTo, Per, Permission, Setting, Status, Support};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -131,6 +131,9 @@ pub(crate) struct Responsibility {
     pub weiterleiten: bool,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
+    /// `ungeprueft`: nobody knows for certain that this is the competent authority.
+    #[serde(default)]
+    pub beleg: Option<Support>,
 }
 
 /// `bund/zustaendigkeit.toml`, `land/<land>/zustaendigkeit.toml`: who is competent without being named place by place.
@@ -160,6 +163,9 @@ pub(crate) struct GeneralCompetence {
     pub _quelle: Option<String>,
     #[serde(default, rename = "hinweis")]
     pub _hinweis: Option<String>,
+    /// `ungeprueft`: nobody knows for certain that this is the competent authority.
+    #[serde(default)]
+    pub beleg: Option<Support>,
 }
 
 /// Whose office decides.

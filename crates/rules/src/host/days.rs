@@ -32,7 +32,8 @@ pub(super) fn register(engine: &mut Engine) {
     periods(engine);
 }
 
-/// Days that depend on the holidays where the application is decided (§ 193 BGB: the place counts, not the person).
+/// Days that depend on the holidays of the application's place. § 193 BGB means the place of the declaration: that is the
+/// same for the office of a Kommune; an office for a whole Land has no place of its own here.
 fn periods(engine: &mut Engine) {
     engine.register_fn("feiertag", |context: NativeCallContext, day: Date| -> Fallible<bool> {
         at_place(&context, |calendar, place| Some(calendar.holidays_on(day, place).next().is_some()))

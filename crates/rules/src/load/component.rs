@@ -77,8 +77,8 @@ impl<'a> Loader<'a> {
             if frame.pruefung.iter().any(|c| c.get_ref().id.get_ref() == id) {
                 self.findings.push(taker.error("mehrdeutig", name.span(), twice(id)));
             }
-            self.findings.extend(check_findings(&file, spanned.get_ref()));
             self.findings.extend(fill_norm(&file, spanned.get_mut(), frame, &component.normen));
+            self.findings.extend(check_findings(&file, spanned.get_ref()));
             spanned.get_mut().origin = Some(origin.clone());
             frame.pruefung.push(spanned);
         }

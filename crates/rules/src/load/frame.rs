@@ -52,6 +52,15 @@ impl<'a> Loader<'a> {
         if scripts.is_empty() {
             self.findings.push(self.file(path).error("skript", 0..0, "es gibt kein Skript <JJJJ-MM-TT>.rhai"));
         }
+        let first = |scripts: &Dated<'a>| scripts.iter().map(|(day, _)| *day).min();
+        for (name, component) in frame.bausteine.iter().zip(&shared) {
+            if let (Some(own), Some(later)) = (first(&scripts), first(component))
+                && own < later
+            {
+                let message = format!("der Baustein hat erst ab {later} ein Skript, der Dienst schon ab {own}");
+                self.findings.push(self.file(path).error("luecke", name.span(), message));
+            }
+        }
         let components = frame.bausteine.iter().map(|name| component_folder(name.get_ref()));
         let folders = [folder.clone()].into_iter().chain(components).map(|folder| self.folder_digest(&folder));
         let files = ["verfahren.toml", "kalender.toml"].map(|file| self.text_digest(file));

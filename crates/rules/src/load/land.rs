@@ -19,7 +19,7 @@ impl<'a> Loader<'a> {
             delegations: Vec::new(),
             frame_file: service.frame_path().into(),
             own_frame: service.land.is_some(),
-            sources: function_sources(&service.scripts),
+            sources: service.shared.iter().chain([&service.scripts]).flat_map(|s| function_sources(s)).collect(),
             frame: service.frame.clone(),
             procedure: service.procedure.clone(),
             calendar: self.calendar.clone(),

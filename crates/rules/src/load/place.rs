@@ -18,21 +18,55 @@ impl General {
 
     fn competence(&self, place: &str, land: Land) -> Competence {
         let named = self.entry.behoerde.replace("{kommune}", place).replace("{land}", land.title());
-        Competence { authority: named, queue: self.entry.team.clone(), forward: self.entry.weiterleiten }
+        let unverified = self.entry.beleg == Some(Support::Ungeprueft);
+        Competence { authority: named, queue: self.entry.team.clone(), forward: self.entry.weiterleiten, unverified }
     }
 }
 
-/// Entries for a service that count in a Land: its own, where it has any, else the Bund's.
-fn in_land<'g>(general: &'g [General], service: &ServiceName, land: Land) -> impl Iterator<Item = &'g General> {
-    let of = move |g: &&General, level: Option<Land>| g.land == level && g.entry.dienst.get_ref() == service.as_str();
-    let own = general.iter().any(|g| of(&g, Some(land)));
-    let level = own.then_some(land);
-    let service = service.clone();
+/// Entries of a level for a service.
+fn of_level<'g>(
+    general: &'g [General],
+    service: &'g ServiceName,
+    level: Option<Land>,
+) -> impl Iterator<Item = &'g General> + Clone {
     general.iter().filter(move |g| g.land == level && g.entry.dienst.get_ref() == service.as_str())
 }
 
+/// Offices for a whole Land or a part of it: its own, and the Bund's for what they leave.
+fn wide<'g>(general: &'g [General], service: &'g ServiceName, land: Land) -> Vec<&'g General> {
+    let is_wide = |g: &&General| *g.entry.stelle.get_ref() != Office::Kommune;
+    let own: Vec<&General> = of_level(general, service, Some(land)).collect();
+    let whole_land = |g: &&&General| g.prefix(land) == land.code();
+    let rest = own.iter().find(whole_land).is_none();
+    let of_bund = of_level(general, service, None).filter(|_| rest);
+    own.iter().copied().chain(of_bund).filter(is_wide).collect()
+}
+
+/// What stands for the office of every Kommune of a Land, for a key that no office of the Land covers.
+fn of_every_kommune<'g>(general: &'g [General], service: &'g ServiceName, ars: &Ars) -> Option<&'g General> {
+    let land = ars.land();
+    let each = |g: &&General| *g.entry.stelle.get_ref() == Office::Kommune;
+    let own = of_level(general, service, Some(land));
+    let covered = own.clone().any(|g| !each(&g) && ars.as_str().starts_with(&g.prefix(land)));
+    own.clone().find(each).or_else(|| of_level(general, service, None).find(each).filter(|_| !covered))
+}
+
+/// What offices are seated in: services, who stands for all, and what is the same for all Kommunen of a Land.
+pub(super) struct Law<'l, 'a> {
+    pub services: &'l [Service<'a>],
+    pub general: &'l [General],
+    pub bases: &'l Bases,
+}
+
 /// Rule sets that are the same for all Kommunen of a Land, by service.
-type Bases = BTreeMap<(ServiceName, Option<Land>), Arc<Base>>;
+pub(super) type Bases = BTreeMap<(ServiceName, Option<Land>), Arc<Base>>;
+
+/// Who decides in a Kommune, where it says so, and whether the Kommune itself does.
+struct Seated {
+    competence: Competence,
+    span: std::ops::Range<usize>,
+    explicit: bool,
+}
 
 /// A place with its files.
 struct Seat<'p> {
@@ -77,8 +111,8 @@ impl<'a> Loader<'a> {
                     }
                 }
                 let new = General { path: path.clone(), land, entry };
+                let key = |g: &General| land.map(|land| g.prefix(land));
                 let same = |g: &General| {
-                    let key = |g: &General| g.entry.schluessel.as_ref().map(|key| key.get_ref().clone());
                     g.path == new.path && g.entry.dienst.get_ref() == new.entry.dienst.get_ref() && key(g) == key(&new)
                 };
                 if general.iter().any(same) {
@@ -92,13 +126,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Offices that serve a whole Land or a part of it, also places that nobody configured.
-    pub(super) fn wide_offices(
-        &mut self,
-        services: &[Service<'a>],
-        general: &[General],
-        bases: &Bases,
-        book: &mut RuleBook,
-    ) {
+    pub(super) fn wide_offices(&mut self, law: &Law<'_, 'a>, book: &mut RuleBook) {
+        let Law { services, general, bases } = *law;
         let names: BTreeSet<&ServiceName> = services.iter().map(|service| &service.name).collect();
         for name in names {
             for land in Land::ALL.iter().copied() {
@@ -107,8 +136,7 @@ impl<'a> Loader<'a> {
                 else {
                     continue;
                 };
-                let wide = in_land(general, name, land).filter(|g| *g.entry.stelle.get_ref() != Office::Kommune);
-                for entry in wide {
+                for entry in wide(general, name, land) {
                     let prefix = entry.prefix(land);
                     let Ok(ars) = Ars::new(format!("{prefix:0<12}")) else { continue };
                     let seat = Seat { ars: &ars, name: land.title(), folder: None };
@@ -119,15 +147,15 @@ impl<'a> Loader<'a> {
         }
     }
 
+    /// Offices of Kommunen: `named` those that a `kommune.toml` names, else those that stand for all of them.
     pub(super) fn municipality(
         &mut self,
-        path: &str,
-        services: &[Service<'a>],
-        general: &[General],
-        bases: &Bases,
+        (path, place): &(String, Municipality),
+        named: bool,
+        law: &Law<'_, 'a>,
         book: &mut RuleBook,
     ) {
-        let Some(place) = self.parse::<Municipality>(path) else { return };
+        let Law { services, general, bases } = *law;
         let file = self.file(path);
         let folder = path.trim_end_matches("kommune.toml").to_owned();
         let Ok(ars) = Ars::new(place.ars.get_ref().clone()) else {
@@ -148,21 +176,25 @@ impl<'a> Loader<'a> {
             book.ags.insert(ars.ags(), ars.clone());
         }
         book.names.insert(ars.clone(), place.name.clone());
-        let own = self.competences(&file, &place, &ars, services, general);
+        let own = self.competences(&file, place, &ars, services, general);
         let seat = Seat { ars: &ars, name: &place.name, folder: Some(&folder) };
-        for (name, (competence, span)) in &own {
+        for (name, Seated { competence, span, explicit }) in own.iter().filter(|(_, seated)| seated.explicit == named) {
             let Some(service) = service_in(services, name.as_str(), Some(ars.land())) else { continue };
             let Some(base) = bases.get(&(name.clone(), Some(ars.land()))) else { continue };
             let set = self.rule_set(&seat, service, base, competence.clone());
             let places = book.sets.entry(name.clone()).or_default();
             for ars in &served {
+                // Who is named for a place goes before whoever stands for all Kommunen.
+                if !explicit && places.by_ars.contains_key(ars) {
+                    continue;
+                }
                 if places.by_ars.insert(ars.clone(), set.clone()).is_some() {
                     let message = format!("für {name} und {ars} sind zwei Stellen zuständig");
                     self.findings.push(file.error("mehrdeutig", span.clone(), message));
                 }
             }
         }
-        for service in services.iter().filter(|s| s.land.is_none() && !own.contains_key(&s.name)) {
+        for service in services.iter().filter(|s| s.land.is_none() && !own.contains_key(&s.name) && named) {
             let values = format!("{folder}{}.toml", service.name);
             if self.tree.files.contains_key(&values) && !self.part {
                 let message = "für diesen Dienst ist hier niemand zuständig; die Werte wirken nicht";
@@ -180,7 +212,7 @@ impl<'a> Loader<'a> {
         ars: &Ars,
         services: &[Service<'a>],
         general: &[General],
-    ) -> BTreeMap<ServiceName, (Competence, std::ops::Range<usize>)> {
+    ) -> BTreeMap<ServiceName, Seated> {
         let mut own = BTreeMap::new();
         for responsibility in &place.zustaendigkeit {
             let dienst = &responsibility.dienst;
@@ -194,18 +226,19 @@ impl<'a> Loader<'a> {
                 authority: responsibility.behoerde.clone(),
                 queue: responsibility.team.clone(),
                 forward: responsibility.weiterleiten,
+                unverified: responsibility.beleg == Some(Support::Ungeprueft),
             };
-            if own.insert(service.name.clone(), (competence, dienst.span())).is_some() {
+            let seated = Seated { competence, span: dienst.span(), explicit: true };
+            if own.insert(service.name.clone(), seated).is_some() {
                 let message = format!("für {} und {ars} sind zwei Stellen zuständig", service.name);
                 self.findings.push(file.error("mehrdeutig", dienst.span(), message));
             }
         }
         let names: BTreeSet<&ServiceName> = services.iter().map(|service| &service.name).collect();
         for name in names {
-            let mut entries = in_land(general, name, ars.land());
-            if let Some(entry) = entries.find(|g| *g.entry.stelle.get_ref() == Office::Kommune) {
+            if let Some(entry) = of_every_kommune(general, name, ars).filter(|_| !own.contains_key(name)) {
                 let competence = entry.competence(&place.name, ars.land());
-                own.entry(name.clone()).or_insert((competence, place.ars.span()));
+                own.insert(name.clone(), Seated { competence, span: place.ars.span(), explicit: false });
             }
         }
         own
@@ -228,8 +261,10 @@ impl<'a> Loader<'a> {
         let values = path.and_then(|path| self.tree.files.get(&path)).map_or("", String::as_str);
         let parts = [competence.authority.as_str(), &competence.queue, values, seat.ars.as_str()];
         let parts = parts.map(str::as_bytes).into_iter();
-        let digest = Digest::of_parts(parts.chain([&[u8::from(competence.forward)][..]]));
-        Arc::new(RuleSet { ars: seat.ars.clone(), competence, base: base.clone(), of_kommune, digest })
+        let flags = [u8::from(competence.forward), u8::from(competence.unverified)];
+        let digest = Digest::of_parts(parts.chain([&flags[..]]));
+        let wide = seat.folder.is_none();
+        Arc::new(RuleSet { ars: seat.ars.clone(), wide, competence, base: base.clone(), of_kommune, digest })
     }
 
     fn municipal_values(

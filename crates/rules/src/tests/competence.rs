@@ -43,6 +43,14 @@ fn the_most_particular_office_decides() {
 }
 
 #[test]
+fn where_nobody_knows_the_office_for_certain_a_person_decides() {
+    let place = PLACE.replace("team = \"probe\"", "team = \"probe\"\nbeleg = \"ungeprueft\"");
+    let decision = decide(&[(KOELN, &place)], json!({"alter": 20, "beginn": "2026-01-01"}));
+    let referral = decision.referral.unwrap();
+    assert_eq!((referral.reasons, referral.proposal), (vec![ReferralReason::Competence], Some(Outcome::Granted)));
+}
+
+#[test]
 fn what_is_wrong_with_a_competence_is_a_finding() {
     let bund = |text: &str| vec![(BUND, text.to_owned())];
     let nw = |text: String| vec![(NW, text)];
@@ -157,3 +165,46 @@ fn betrag(x) { x }
 
 const FRAME_PATH: &str = "bund/probe/rahmen.toml";
 const BASE_PATH: &str = "bund/probe/2020-01-01.rhai";
+
+#[test]
+fn whoever_is_named_for_a_place_goes_before_whoever_stands_for_all() {
+    let each = office("kommune", "Amt {kommune}", "");
+    let kreis = "ars = \"053340000000\"\nname = \"Kreis\"\nebene = \"kreis\"\ngemeinden = [\"053140000000\"]\n\
+                 [[zustaendigkeit]]\ndienst = \"probe\"\nbehoerde = \"Kreisamt\"\nteam = \"t\"\n";
+    let bonn = NOBODY.replace("05315", "05314").replace("Köln", "Bonn");
+    let files = [
+        (BUND, each.as_str()),
+        ("kommune/053140000000/kommune.toml", &bonn),
+        ("kommune/053340000000/kommune.toml", kreis),
+        (KOELN, NOBODY),
+    ];
+    assert_eq!(authority(&files, "053140000000").as_deref(), Some("Kreisamt"));
+    assert_eq!(authority(&files, "053150000000").as_deref(), Some("Amt Köln"));
+}
+
+#[test]
+fn an_office_for_a_part_of_a_land_leaves_the_rest_to_the_bund() {
+    let everywhere = office("bund", "Bundesstelle", "");
+    let part = office("land", "Bezirk", "schluessel = \"051\"");
+    let files = [(BUND, everywhere.as_str()), (NW, &part), (KOELN, NOBODY)];
+    assert_eq!(authority(&files, "051110000000").as_deref(), Some("Bezirk"));
+    assert_eq!(authority(&files, "053150000000").as_deref(), Some("Bundesstelle"));
+    let same = [office("land", "A", ""), office("land", "B", "schluessel = \"05\"")].concat();
+    let found = findings(&[(NW, same.as_str())]);
+    assert!(found.iter().any(|f| f.code == "mehrdeutig"), "{found:#?}");
+}
+
+#[test]
+fn a_wide_office_is_replayed_also_where_its_key_is_a_place() {
+    let part = office("land", "Region", "schluessel = \"05334\"");
+    let kreis = NOBODY.replace("053150000000", "053340000000");
+    let files = [(NW, part.as_str()), ("kommune/053340000000/kommune.toml", &kreis)];
+    let book = RuleBook::load(&tree(&files)).0.unwrap();
+    let (service, ars) = (ServiceName::new("probe").unwrap(), Ars::new("053340008008").unwrap());
+    let set = book.rule_set(&service, &ars).unwrap().clone();
+    let hash = set.hash(&Digest::of(b"form"));
+    let kept = book.archive(&service, &ars, Some(&set), "form");
+    let bodies: std::collections::BTreeMap<String, Vec<u8>> = kept.into_iter().map(|a| (a.hash, a.body)).collect();
+    let restored = RuleBook::restore(&hash, &mut |hash| bodies.get(hash).cloned()).unwrap();
+    assert_eq!(restored.rules.rule_set(&service, &ars).unwrap().competence.authority, "Region");
+}

@@ -137,3 +137,41 @@ fn special_data_in_a_list_are_seen_and_nothing_is_no_degree() {
     assert_eq!(of(json!([{}, {"gdb": 50}])), Outcome::Referred);
     assert_eq!(of(json!("none")), Outcome::Granted);
 }
+
+#[test]
+fn a_component_cannot_be_opened_must_be_there_in_time_and_needs_real_norms() {
+    let (good, script) = (taking("normen = { alter = \"§ 2 BGB\" }"), calling());
+    let opened = good.clone()
+        + "[[funktion]]\nname = \"pruefe_alter\"\n  [[funktion.oeffnung]]\n  ebene = \"land\"\n  norm = \"n\"\n  instrument = [\"gesetz\"]\n";
+    let empty = taking("normen = { alter = \"\" }");
+    let late = [
+        (FRAME_PATH, good.as_str()),
+        (BASE_PATH, &script),
+        (PATH, COMPONENT),
+        ("bausteine/alter/2023-01-01.rhai", COMPONENT_SCRIPT),
+    ];
+    for (files, code, said) in [
+        (with(&opened, &script, COMPONENT, COMPONENT_SCRIPT), "oeffnung", "gehört einem Baustein"),
+        (with(&empty, &script, COMPONENT, COMPONENT_SCRIPT), "norm", "jede Prüfung braucht ihre Norm"),
+        (late, "luecke", "erst ab 2023-01-01 ein Skript"),
+    ] {
+        let found = findings(&files);
+        assert!(found.iter().any(|f| f.code == code && f.message.contains(said)), "{said}\n{found:#?}");
+    }
+}
+
+#[test]
+fn a_key_of_another_kind_fits_no_bound() {
+    let frame = FRAME.to_owned()
+        + "[[parameter]]\nname = \"stufen\"\ntyp = \"tabelle\"\ninhalt = \"euro\"\nschluessel = [{ name = \"x\", art = \"ab\" }]\n  \
+           [[parameter.wert]]\n  ab = 2020-01-01\n  norm = \"n\"\n  quelle = \"q\"\n  \
+           zeilen = [{ x = 0, wert = \"100\" }, { x = 1000, wert = \"200\" }, { x = 50000, wert = \"999\" }]\n";
+    let script =
+        SCRIPT.replace("#{ betrag:", "#{ stufe: nachschlagen_oder_leer(\"stufen\", #{ x: antrag.x }), betrag:");
+    let of = |x: Value| {
+        let data = json!({"alter": 20, "beginn": "2026-01-01", "x": x});
+        decide(&[(FRAME_PATH, &frame), (BASE_PATH, &script)], data).result["stufe"].clone()
+    };
+    assert_eq!((of(json!(500)), of(json!("500")), of(json!("0500"))), (json!("100"), json!("100"), json!("100")));
+    assert_eq!(of(json!("viel")), Value::Null);
+}
