@@ -246,6 +246,9 @@ pub struct Demo {
     /// Write the applications to a file (NDJSON, for `submit`) instead of sending them; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub write: Option<String>,
+    /// With --write: the day that counts as today for the applicants, as for `decide`.
+    #[arg(long, value_name = "DATETIME", requires = "write")]
+    pub at: Option<String>,
     /// Other applicants under the same ids.
     #[arg(long, default_value_t = 20_250_115)]
     pub seed: u64,

@@ -11,7 +11,7 @@ use crate::sample::{Generator, Sample, Spot, examples};
 use crate::serve::{self, Process, Wiring};
 use crate::submit::{self, Answer};
 use crate::telemetry::Telemetry;
-use crate::{load, output};
+use crate::{decide, load, output};
 use domain::{Ars, Secret, ServiceName};
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -130,7 +130,8 @@ async fn wait(process: &Process, expected: u64) -> Result<(), Failure> {
 /// Writes the applications instead of sending them.
 fn write(config: &Config, arguments: &Demo, file: &str) -> Result<(), Failure> {
     let office = load::office(config, &arguments.sources, Vec::new(), &Secret::new(b"write"))?;
-    let mut generator = generator(config, arguments, serve::clock(), &office)?;
+    let today = decide::instant(arguments.at.as_deref())?;
+    let mut generator = generator(config, arguments, today, &office)?;
     let lines = (0..arguments.applications).map(|_| Ok(generator.next()?.envelope.to_string()));
     let lines: Vec<String> = lines.collect::<Result<_, String>>().map_err(Failure::Usage)?;
     output::write(file, &lines).map_err(|e| Failure::Unreachable(format!("{file} cannot be written: {e}")))
