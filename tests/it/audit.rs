@@ -49,6 +49,7 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
         "{text}"
     );
 
+    pool.execute("create table kept as select commitment as c from audit where land = 'nw' and position = 5").await?;
     for (tamper, mend, said) in [
         (
             "update audit set payload = cast(replace(cast(payload as text), 'referred', 'granted') as blob) where land = 'nw' and position = 7",
@@ -71,6 +72,27 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
             "delete from audit where action = 'granted'",
             "was not written by this program",
         ),
+        (
+            "insert into audit (land, application_id, at, actor, action, payload, commitment) \
+             select land, application_id, at, actor, action, payload, commitment from audit where land = 'nw' and position = 2",
+            "delete from audit where position is null",
+            "was not written by this program",
+        ),
+        (
+            "update audit set position = -seq where land = 'sn' and position = 20",
+            "update audit set position = 20 where land = 'sn' and position < 0",
+            "was kept out of the chain",
+        ),
+        (
+            "update audit set position = 9223372036854775807 where land = 'sn' and position = 20",
+            "update audit set position = 20 where land = 'sn' and position > 1000",
+            "Sachsen: entries 20 to 9223372036854775806 are missing",
+        ),
+        (
+            "update audit set commitment = x'00' where land = 'nw' and position = 5",
+            "update audit set commitment = (select c from kept) where land = 'nw' and position = 5",
+            "is no audit entry",
+        ),
     ] {
         let done = pool.execute(tamper).await?;
         assert_eq!(done.rows_affected(), 1, "{tamper}");
@@ -82,6 +104,8 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
     }
     let sink = program.folder().join("dunkelwerk-audit.ndjson");
     let lines = std::fs::read_to_string(&sink)?;
+    std::fs::write(&sink, "")?;
+    assert!(verify(&program).0.contains("consistent, but nothing witnesses it"));
     std::fs::write(&sink, lines.replacen("\"first\":1", "\"first\":2", 1))?;
     let (text, status) = verify(&program);
     assert!(status == Some(1) && text.contains("checkpoint line 1 has no valid signature"), "{text}");

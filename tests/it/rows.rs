@@ -65,7 +65,7 @@ pub fn granted(name: &str, client_id: &str) -> Batch {
             at: at(0),
             actor: "dunkelwerk".into(),
             action: "decided".into(),
-            commitment: Digest::of(&payload),
+            commitment: Digest::of(&payload).0.to_vec(),
             land: "nw".into(),
             payload,
         }],

@@ -102,6 +102,8 @@ pub struct Witness {
     commitments: BTreeMap<Land, Vec<u64>>,
     pub checkpoints: usize,
     pub last_at: Option<Timestamp>,
+    /// The line that the next one hangs on.
+    pub last_line: Option<String>,
 }
 
 impl Witness {
@@ -112,30 +114,28 @@ impl Witness {
     pub fn read(sink: &str, public_key: &[u8]) -> (Self, Option<CheckpointError>) {
         let key = UnparsedPublicKey::new(&ED25519, public_key);
         let mut witness = Self::default();
-        let mut last: Option<&str> = None;
         for (i, line) in sink.lines().enumerate() {
-            if let Err(error) = witness.take(i + 1, line, last, &key) {
+            // Half a line that a crash left says nothing; that nothing is missing, the next one shows.
+            if read(line).is_err() {
+                continue;
+            }
+            if let Err(error) = witness.take(i + 1, line, &key) {
                 return (witness, Some(error));
             }
-            last = Some(line);
+            witness.last_line = Some(line.to_owned());
         }
         (witness, None)
     }
 
-    fn take(
-        &mut self,
-        number: usize,
-        line: &str,
-        last: Option<&str>,
-        key: &UnparsedPublicKey<&[u8]>,
-    ) -> Result<(), CheckpointError> {
+    fn take(&mut self, number: usize, line: &str, key: &UnparsedPublicKey<&[u8]>) -> Result<(), CheckpointError> {
         let checkpoint = read(line).map_err(|_| CheckpointError::Unreadable(number))?;
         let signature = checkpoint.signature.as_ref().and_then(|text| STANDARD.decode(text).ok());
         let signed = signature.is_some_and(|bytes| key.verify(unsigned(&checkpoint).as_bytes(), &bytes).is_ok());
         if !signed {
             return Err(CheckpointError::Signature(number));
         }
-        let follows = checkpoint.previous == last.map(|line| Digest::of(line.as_bytes()));
+        let before = self.last_line.as_ref().map(|line| Digest::of(line.as_bytes()));
+        let follows = checkpoint.previous == before;
         if !follows || checkpoint.number != self.checkpoints as u64 + 1 {
             return Err(CheckpointError::Order(number));
         }

@@ -99,12 +99,12 @@ fn ten_thousand_tamperings_are_all_found_at_their_place() {
     let (witness, error) = Witness::read(&sink, &signer.public_key());
     assert_eq!((error, verify(&keys, &witness, &rows)), (None, Report { entries: 120, ..Report::default() }));
     let mut random = Random(7);
-    let mut kinds = [0; 9];
+    let mut kinds = [0; 10];
     for _ in 0..10_000 {
         let mut store = rows.clone();
         // Of the same Land as its neighbour three on, and not the last of it.
         let at = random.below(store.len() - 6);
-        let (land, position) = (store[at].land, store[at].link.position);
+        let (land, mut position) = (store[at].land, store[at].link.position);
         let kind = random.below(kinds.len());
         kinds[kind] += 1;
         match kind {
@@ -135,19 +135,29 @@ fn ten_thousand_tamperings_are_all_found_at_their_place() {
                 store[at].payload = b"{}".to_vec();
                 relink(&keys, &mut store, true);
             }
-            _ => {
+            8 => {
                 store.remove(at);
                 relink(&keys, &mut store, false);
+            }
+            // A genuine entry once more at the end, where the program itself chains it.
+            _ => {
+                let last =
+                    store.iter().filter(|row| row.land == land).map(|row| row.link).max_by_key(|link| link.position);
+                let mut copy = store[at].clone();
+                copy.link = keys.link(land, last.as_ref(), &copy.commitment);
+                position = copy.link.position;
+                store.push(copy);
             }
         }
         let faults = verify(&keys, &witness, &store).faults;
         let first = faults.iter().find(|fault| match fault {
             Fault::Changed { land: l, position: p }
-            | Fault::Missing { land: l, position: p }
+            | Fault::Missing { land: l, position: p, .. }
+            | Fault::Copied { land: l, position: p }
             | Fault::Doubled { land: l, position: p }
             | Fault::Unlinked { land: l, position: p }
             | Fault::NotAsWitnessed { land: l, position: p } => (*l, *p) == (land, position),
-            Fault::Forged { .. } | Fault::Unreadable { .. } => false,
+            Fault::Forged { .. } | Fault::Hidden { .. } | Fault::Unreadable { .. } => false,
         });
         assert!(first.is_some(), "kind {kind} at {} {position}: {faults:?}", land.title());
         if kind < 4 {
@@ -165,7 +175,7 @@ fn a_cut_tail_and_a_tampered_sink_are_found() {
     let key = signer.public_key();
     let (witness, _) = Witness::read(&sink, &key);
     rows.truncate(57);
-    let missing: Vec<Fault> = LANDS.iter().map(|land| Fault::Missing { land: *land, position: 20 }).collect();
+    let missing: Vec<Fault> = LANDS.iter().map(|land| Fault::Missing { land: *land, position: 20, to: 20 }).collect();
     let mut faults = verify(&keys, &witness, &rows).faults;
     faults.sort();
     let mut expected = missing;
@@ -180,7 +190,10 @@ fn a_cut_tail_and_a_tampered_sink_are_found() {
     assert_eq!(Witness::read(&flipped, &key).1, Some(CheckpointError::Signature(1)));
     let foreign = Signer::new(&Secret::new(b"another")).line(None, Timestamp::UNIX_EPOCH, &BTreeMap::new());
     assert_eq!(Witness::read(&foreign, &key).1, Some(CheckpointError::Signature(1)));
-    assert_eq!(Witness::read("{}", &key).1, Some(CheckpointError::Unreadable(1)));
+    // Half a line that a crash left between two whole ones.
+    let torn = [lines[0], &lines[1][..40], lines[1], lines[2]].join("\n");
+    let (read, error) = Witness::read(&torn, &key);
+    assert_eq!((read.checkpoints, error), (3, None));
 }
 
 #[test]
@@ -193,10 +206,14 @@ fn the_tail_is_reported_and_a_forged_entry_in_it_found() {
     let mut sorted: Vec<&Row> = rows.iter().take(23).collect();
     sorted.sort_by_key(|row| (row.land, row.link.position));
     sorted.iter().for_each(|row| verifier.row(&row.entry(), &row.commitment, &row.link));
-    verifier.unchained(24, &rows[23].entry(), &rows[23].commitment);
-    verifier.unchained(25, &rows[24].entry(), &Digest::of(b"made up"));
+    verifier.unchained(24, &rows[23].entry(), &rows[23].commitment, true);
+    verifier.unchained(25, &rows[24].entry(), &Digest::of(b"made up"), true);
+    verifier.unchained(26, &rows[23].entry(), &rows[23].commitment, true);
+    verifier.unchained(27, &rows[22].entry(), &rows[22].commitment, false);
     let report = verifier.finish();
-    assert_eq!(report.faults, [Fault::Forged { land: rows[24].land, id: 25 }]);
+    // Made up, a copy of one that waits, a copy of one that is chained.
+    let forged = [(24, 25), (23, 26), (22, 27)].map(|(row, id)| Fault::Forged { land: rows[row].land, id });
+    assert!(report.faults.len() == 3 && forged.iter().all(|fault| report.faults.contains(fault)), "{report:?}");
     assert_eq!((report.entries, report.unwitnessed, report.unchained), (23, 3, 1));
     assert_eq!(report.oldest_unchained, Some(rows[23].entry().at));
 }

@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::{operate, output};
 use audit::{Keys, Report, Signer, Verifier, Witness};
+use domain::Digest;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -30,10 +31,10 @@ fn open(path: &Path) -> std::io::Result<Option<Sink>> {
     }
     let mut lines = String::new();
     file.read_to_string(&mut lines)?;
-    // A line that a crash cut off was never durable: what it witnessed comes again.
+    // Half a line that a crash left is ended and stays: the file may be append-only.
     if !lines.is_empty() && !lines.ends_with('\n') {
-        lines.truncate(lines.rfind('\n').map_or(0, |at| at + 1));
-        file.set_len(lines.len() as u64)?;
+        file.write_all(b"\n")?;
+        lines.push('\n');
     }
     let file = Mutex::new(file);
     let append = move |line: &str| append(&file, line).map_err(|e| format!("the audit sink takes no line: {e}"));
@@ -42,18 +43,15 @@ fn open(path: &Path) -> std::io::Result<Option<Sink>> {
 
 fn append(file: &Mutex<File>, line: &str) -> std::io::Result<()> {
     let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let before = file.metadata()?.len();
-    let written = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
-    if written.is_err() {
-        // Half a line would make every later one unreadable.
-        let _ = file.set_len(before);
-    }
-    written
+    // Half a line is ended, so that the next one stands alone.
+    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data()).inspect_err(|_| {
+        let _ = file.write_all(b"\n");
+    })
 }
 
 /// `cases verify`
 pub async fn verify(config: &Config, sink: Option<PathBuf>) -> Result<(), Failure> {
-    let secret = config.secret(Path::new("dunkelwerk-secret.key"))?;
+    let secret = config.existing_secret(Path::new("dunkelwerk-secret.key"))?;
     let (keys, signer) = (Keys::new(&secret), Signer::new(&secret));
     let store = storage::open(&operate::database_url(config)).await?;
     let text = match sink.or_else(|| config.audit_sink()) {
@@ -88,8 +86,8 @@ async fn walk(store: &dyn Store, keys: &Keys, witness: &Witness) -> Result<Repor
         let after = last.as_ref().map(|row| (row.entry.land.as_str(), row.position.unwrap_or_default()));
         let rows = store.chained(after, PAGE).await?;
         for row in &rows {
-            match (audit_entry(&row.entry), row.link()) {
-                (Some(entry), Some(link)) => verifier.row(&entry, &row.entry.commitment, &audit_link(&link)),
+            match (audit_entry(&row.entry), row.link(), commitment(row)) {
+                (Some(entry), Some(link), Some(commitment)) => verifier.row(&entry, &commitment, &audit_link(&link)),
                 _ => verifier.unreadable(row.seq),
             }
         }
@@ -101,9 +99,12 @@ async fn walk(store: &dyn Store, keys: &Keys, witness: &Witness) -> Result<Repor
     loop {
         let rows = store.unchained(after, PAGE).await?;
         for row in &rows {
-            match audit_entry(&row.entry) {
-                Some(entry) => verifier.unchained(row.seq, &entry, &row.entry.commitment),
-                None => verifier.unreadable(row.seq),
+            match (audit_entry(&row.entry), commitment(row)) {
+                _ if row.position == Some(0) && row.entry.commitment.is_empty() => verifier.before_the_chain(),
+                (Some(entry), Some(commitment)) => {
+                    verifier.unchained(row.seq, &entry, &commitment, row.position.is_none());
+                }
+                _ => verifier.unreadable(row.seq),
             }
         }
         let Some(end) = rows.last() else { break };
@@ -113,8 +114,13 @@ async fn walk(store: &dyn Store, keys: &Keys, witness: &Witness) -> Result<Repor
     Ok(verifier.finish())
 }
 
+fn commitment(row: &ChainedRow) -> Option<Digest> {
+    Digest::try_from(row.entry.commitment.clone()).ok()
+}
+
 fn summary(report: &Report, witness: &Witness) -> String {
     let verdict = match report.faults.len() {
+        0 if witness.checkpoints == 0 => "consistent, but nothing witnesses it".to_owned(),
         0 => "intact".to_owned(),
         1 => "1 fault".to_owned(),
         n => format!("{n} faults"),

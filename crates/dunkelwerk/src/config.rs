@@ -107,6 +107,15 @@ impl Config {
         self.audit_sink.clone().or(own)
     }
 
+    /// The master secret that is there already: what is proved with a new one proves nothing.
+    pub fn existing_secret(&self, fallback: &Path) -> Result<Secret, Failure> {
+        let path = self.secret_file.as_deref().unwrap_or(fallback);
+        if !path.exists() {
+            return Err(Failure::Usage(format!("there is no secret file {}; set secret_file", path.display())));
+        }
+        self.secret(path)
+    }
+
     /// The master secret: from the configured file, or from `fallback`, which is made on first use.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads and makes the secret")]
     pub fn secret(&self, fallback: &Path) -> Result<Secret, Failure> {

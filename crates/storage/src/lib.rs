@@ -19,4 +19,4 @@ pub use rows::{
     OverviewLine, QueueRow, ReplayRow, Status, TaskRow,
 };
 pub use sqlite::SqliteStore;
-pub use store::{Chain, Store, open};
+pub use store::{Chain, Sequenced, Store, open};

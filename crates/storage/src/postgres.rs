@@ -9,7 +9,7 @@ use crate::rows::{
     OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::shared::postgres as shared;
-use crate::store::Chain;
+use crate::store::{Chain, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -111,22 +111,25 @@ impl Store for PostgresStore {
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         shared::bury(&self.pool, letter).await
     }
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError> {
+    async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        shared::commitments(&self.pool, land, after, limit).await
+    }
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.pool.begin().await?;
         // One sequencer for all processes; who is not it comes again in a second.
         let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('dunkelwerk audit chain'))")
             .fetch_one(&mut *tx)
             .await?;
-        let places = if alone { shared::places(&mut tx, limit, chain).await? } else { Vec::new() };
+        let (places, refused) = if alone { shared::places(&mut tx, limit, chain).await? } else { Default::default() };
         let (seqs, positions): (Vec<i64>, Vec<i64>) = places.iter().map(|(seq, position, _)| (*seq, *position)).unzip();
-        let heads: Vec<Option<Vec<u8>>> = places.into_iter().map(|(_, _, head)| head).collect();
+        let heads: Vec<Vec<u8>> = places.into_iter().map(|(_, _, head)| head).collect();
         let update = sqlx::query(
             "update audit set position = u.position, head = u.head from \
              unnest($1::bigint[], $2::bigint[], $3::bytea[]) as u(seq, position, head) where audit.seq = u.seq",
         );
         let done = update.bind(seqs).bind(positions).bind(heads).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(u32::try_from(done.rows_affected()).unwrap_or(u32::MAX))
+        Ok(Sequenced { chained: u32::try_from(done.rows_affected()).unwrap_or(u32::MAX), refused })
     }
     async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         shared::chained(&self.pool, after, limit).await

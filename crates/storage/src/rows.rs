@@ -129,8 +129,8 @@ pub struct AuditRow {
     pub actor: String,
     pub action: String,
     pub payload: Vec<u8>,
-    #[sqlx(try_from = "Vec<u8>")]
-    pub commitment: Digest,
+    /// 32 bytes, where nobody changed them.
+    pub commitment: Vec<u8>,
 }
 
 /// A line of the audit with its place, or without one where the sequencer has not reached or has refused it.

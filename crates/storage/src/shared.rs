@@ -57,19 +57,33 @@ macro_rules! reads {
                 Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
-            /// The places for lines that have none, in a transaction that is alone at it: number, position, head. A
-            /// refused line goes out of the way, below zero.
+            pub(crate) async fn commitments(
+                pool: &$pool,
+                land: &str,
+                after: i64,
+                limit: u32,
+            ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select position, commitment from audit where land = $1 and position > $2 \
+                     order by position limit $3",
+                );
+                Ok(rows.bind(land).bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            /// The places for lines that have none, in a transaction that is alone at it (number, position, head), and
+            /// how many lines get none.
             pub(crate) async fn places(
                 tx: &mut $connection,
                 limit: u32,
                 chain: &Chain<'_>,
-            ) -> Result<Vec<(i64, i64, Option<Vec<u8>>)>, StoreError> {
+            ) -> Result<(Vec<(i64, i64, Vec<u8>)>, u32), StoreError> {
                 let rows: Vec<ChainedRow> =
                     sqlx::query_as("select * from audit where position is null order by seq limit $1")
                         .bind(i64::from(limit))
                         .fetch_all(&mut *tx)
                         .await?;
-                let mut last: BTreeMap<&str, Option<LinkRow>> = BTreeMap::new();
+                // By Land: its last place, or nothing to go on from where that one cannot be read.
+                let mut last: BTreeMap<&str, Result<Option<LinkRow>, ()>> = BTreeMap::new();
                 let mut places = Vec::with_capacity(rows.len());
                 for row in &rows {
                     let land = row.entry.land.as_str();
@@ -80,17 +94,17 @@ macro_rules! reads {
                         .bind(land)
                         .fetch_optional(&mut *tx)
                         .await?;
-                        last.insert(land, newest.and_then(|row| row.link()));
+                        let place = newest.map_or(Ok(None), |row| row.link().map(Some).ok_or(()));
+                        last.insert(land, place);
                     }
-                    match chain(&row.entry, last.get(land).and_then(Option::as_ref)) {
-                        Some(link) => {
-                            places.push((row.seq, link.position, Some(link.head.0.to_vec())));
-                            last.insert(land, Some(link));
-                        }
-                        None => places.push((row.seq, -row.seq, None)),
+                    let Some(Ok(before)) = last.get(land) else { continue };
+                    if let Some(link) = chain(&row.entry, before.as_ref()) {
+                        places.push((row.seq, link.position, link.head.0.to_vec()));
+                        last.insert(land, Ok(Some(link)));
                     }
                 }
-                Ok(places)
+                let refused = u32::try_from(rows.len() - places.len()).unwrap_or(u32::MAX);
+                Ok((places, refused))
             }
 
             pub(crate) async fn status(pool: &$pool, id: ApplicationId) -> Result<Option<Status>, StoreError> {

@@ -9,7 +9,7 @@ use crate::rows::{
     OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
 };
 use crate::shared::sqlite as shared;
-use crate::store::Chain;
+use crate::store::{Chain, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -106,15 +106,18 @@ impl Store for SqliteStore {
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         shared::bury(&self.writer, letter).await
     }
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError> {
+    async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
+        shared::commitments(&self.reader, land, after, limit).await
+    }
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let places = shared::places(&mut tx, limit, chain).await?;
+        let (places, refused) = shared::places(&mut tx, limit, chain).await?;
         for (seq, position, head) in &places {
             let update = sqlx::query("update audit set position = ?, head = ? where seq = ?");
             update.bind(position).bind(head).bind(seq).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok(u32::try_from(places.len()).unwrap_or(u32::MAX))
+        Ok(Sequenced { chained: u32::try_from(places.len()).unwrap_or(u32::MAX), refused })
     }
     async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         shared::chained(&self.reader, after, limit).await

@@ -12,6 +12,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// What a round of sequencing did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sequenced {
+    pub chained: u32,
+    /// Lines that were refused; they come again next time.
+    pub refused: u32,
+}
+
 /// Where a line of the audit stands behind the last place of its Land; nothing where the line is refused.
 pub type Chain<'c> = dyn Fn(&AuditRow, Option<&LinkRow>) -> Option<LinkRow> + Send + Sync + 'c;
 
@@ -57,8 +65,11 @@ pub trait Store: Send + Sync + 'static {
     async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError>;
 
     /// Gives up to `limit` lines of the audit that have none their place, in one transaction: `chain` says it from the
-    /// line and the last place of its Land, or refuses the line. Nothing where another process is at it.
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<u32, StoreError>;
+    /// line and the last place of its Land, or refuses the line, which then stays without. Nothing where another process
+    /// is at it.
+    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
+    /// Places and commitments of a Land behind a place, in their order.
+    async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
     /// Chained lines in the order of Land and position, after one of them.
     async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.

@@ -112,6 +112,6 @@ fn audit(entry: AuditEntry) -> AuditRow {
         actor: entry.actor,
         action: entry.action.to_owned(),
         payload: entry.payload,
-        commitment: entry.commitment,
+        commitment: entry.commitment.0.to_vec(),
     }
 }

@@ -1,9 +1,10 @@
--- The chain over the audit: a commitment by whoever wrote the entry, and its link once a sequencer reached it. A position
--- below zero: the sequencer refused the entry, because its commitment was not made by this program.
+-- The chain over the audit: a commitment by whoever wrote the entry, and its link once a sequencer reached it. Position 0:
+-- written before there was a chain.
 alter table audit add column land text not null default '';
 alter table audit add column commitment blob not null default x'';
 alter table audit add column position integer;
 alter table audit add column head blob;
 alter table audit drop column payload_hash;
-create unique index audit_chain on audit (land, position) where position is not null;
+update audit set position = 0;
+create unique index audit_chain on audit (land, position) where position > 0;
 create index audit_unchained on audit (seq) where position is null;

@@ -196,7 +196,7 @@ async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreErro
     .bind(column(rows, |r| r.actor.clone()))
     .bind(column(rows, |r| r.action.clone()))
     .bind(column(rows, |r| r.payload.clone()))
-    .bind(column(rows, |r| bytes(&r.commitment)))
+    .bind(column(rows, |r| r.commitment.clone()))
     .bind(column(rows, |r| r.land.clone()))
     .execute(tx)
     .await?;

@@ -35,7 +35,7 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
         .bind(&row.actor)
         .bind(&row.action)
         .bind(&row.payload)
-        .bind(row.commitment.0.as_slice())
+        .bind(&row.commitment)
         .bind(&row.land)
         .execute(&mut *tx)
         .await?;

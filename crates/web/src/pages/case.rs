@@ -193,9 +193,13 @@ fn history(audit: &AuditRow) -> HistoryLine {
         at: format::instant(audit.at),
         actor: audit.actor.clone(),
         action: words::action(&audit.action),
-        hash: audit.commitment.hex(),
+        hash: hex(&audit.commitment),
     }
 }
 
 #[cfg(test)]
 mod tests;
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -186,7 +186,7 @@ pub(super) fn case(decision: Option<&Decision>) -> CaseView {
             actor: "dunkelwerk".into(),
             action: "decided".into(),
             payload: b"{}".to_vec(),
-            commitment: Digest::of(b"{}"),
+            commitment: Digest::of(b"{}").0.to_vec(),
             land: "nw".into(),
         }],
     }
