@@ -3,16 +3,23 @@
 //! Three things hold each other. A *commitment* is the keyed digest of an entry, made by whoever writes it: the database
 //! alone can make none. A *link* gives an entry its position behind the one before it. A *checkpoint* witnesses all new
 //! commitments outside the database, so that even who has the keys and rewrites everything is found, at the entry.
-//! Pure: rows come in, links and findings go out.
+//! What an entry speaks of – the stored application, its decisions – it names by a keyed digest, and [`Comparison`] looks
+//! whether it is still that. Pure: rows come in, links and findings go out.
 
 mod checkpoint;
+mod compare;
+mod fault;
+mod trail;
 mod verify;
 
 #[cfg(test)]
 mod tests;
 
-pub use checkpoint::{Checkpoint, CheckpointError, Signer, Witness};
-pub use verify::{Fault, Report, Verifier};
+pub use checkpoint::{Checkpoint, CheckpointError, Mark, Signer};
+pub use compare::{Application, Case, Comparison, Decision, Line, Subject};
+pub use fault::{Fault, Faults, Thing, Wrong};
+pub use trail::{Trail, Witness};
+pub use verify::{Report, Tail, Verifier};
 
 use domain::{ApplicationId, Digest, Land, Secret};
 use jiff::Timestamp;
@@ -43,11 +50,16 @@ pub struct Link {
 pub struct Keys {
     entry: Secret,
     chain: Secret,
+    content: Secret,
 }
 
 impl Keys {
     pub fn new(secret: &Secret) -> Self {
-        Self { entry: secret.derive("audit-entry"), chain: secret.derive("audit-chain") }
+        Self {
+            entry: secret.derive("audit-entry"),
+            chain: secret.derive("audit-chain"),
+            content: secret.derive("audit-content"),
+        }
     }
 
     /// Keyed digest of everything that an entry says. Without the key nobody can make one, nor guess what stands there.
@@ -69,5 +81,32 @@ impl Keys {
         let head = before.map_or([0; 32], |link| link.head.0);
         let place = position.to_be_bytes();
         Link { position, head: self.chain.mac([land.code().as_bytes(), place.as_slice(), &head, &commitment.0]) }
+    }
+
+    /// What stands for content in a payload: nobody without the key can tell from it what was sent.
+    pub fn content(&self, content: &Digest) -> Digest {
+        self.content.mac([content.0.as_slice()])
+    }
+
+    /// What stands for a stored application in a payload, as `application`.
+    pub fn application(&self, row: &Application<'_>) -> Digest {
+        let micros = [row.observed_at, row.received_at].map(|at| at.as_microsecond().to_be_bytes());
+        self.content.mac([
+            b"application".as_slice(),
+            row.sender.as_bytes(),
+            row.service.as_bytes(),
+            row.client_id.as_bytes(),
+            row.ars.as_bytes(),
+            row.form_version.as_bytes(),
+            row.content,
+            row.raw,
+            micros.as_flattened(),
+        ])
+    }
+
+    /// What stands for a stored decision in a payload, as `decision` beside its `decision_no`.
+    pub fn decision(&self, row: &Decision<'_>) -> Digest {
+        let number = row.number.to_be_bytes();
+        self.content.mac([b"decision".as_slice(), &number, row.decision, row.trace, row.context])
     }
 }

@@ -23,6 +23,7 @@ mod serve;
 mod submit;
 mod telemetry;
 mod trial;
+mod verify;
 
 use clap::Parser;
 use failure::Failure;
@@ -75,7 +76,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             cases::show(&config, application_id, json).await
         }
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
-        Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
+        Command::Cases { command: cli::CasesCommand::Verify { sink } } => verify::verify(&config, sink).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

@@ -17,7 +17,9 @@ use storage::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{Intake, RoleReport, StatusLinks, WebState};
-use worker::{AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime};
+use worker::{
+    AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime, Trouble,
+};
 use workflow::Office;
 
 /// The clock of the process.
@@ -190,7 +192,9 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     match role {
         Role::Web => None,
         Role::Timer => {
-            Some(health.audit.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
+            let troubles: Vec<String> = [&health.audit, &health.witness].into_iter().filter_map(Trouble::get).collect();
+            let why = (!troubles.is_empty()).then(|| troubles.join("; "));
+            Some(why.map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
         }
         Role::Relay => {
             Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))

@@ -4,9 +4,10 @@ mod commit;
 mod queue;
 mod read;
 
+use crate::audit::postgres as audit;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased,
-    OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
+    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity, Known,
+    Leased, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
 };
 use crate::shared::postgres as shared;
 use crate::store::{Chain, Sequenced};
@@ -112,7 +113,7 @@ impl Store for PostgresStore {
         shared::bury(&self.pool, letter).await
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        shared::commitments(&self.pool, land, after, limit).await
+        audit::commitments(&self.pool, land, after, limit).await
     }
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -120,7 +121,7 @@ impl Store for PostgresStore {
         let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('dunkelwerk audit chain'))")
             .fetch_one(&mut *tx)
             .await?;
-        let (places, refused) = if alone { shared::places(&mut tx, limit, chain).await? } else { Default::default() };
+        let (places, refused) = if alone { audit::places(&mut tx, limit, chain).await? } else { Default::default() };
         let (seqs, positions): (Vec<i64>, Vec<i64>) = places.iter().map(|(seq, position, _)| (*seq, *position)).unzip();
         let heads: Vec<Vec<u8>> = places.into_iter().map(|(_, _, head)| head).collect();
         let update = sqlx::query(
@@ -131,11 +132,24 @@ impl Store for PostgresStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(done.rows_affected()).unwrap_or(u32::MAX), refused })
     }
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::chained(&self.pool, after, limit).await
+    async fn lands(&self) -> Result<Vec<String>, StoreError> {
+        audit::lands(&self.pool).await
+    }
+    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        audit::chained(&self.pool, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::unchained(&self.pool, after, limit).await
+        audit::unchained(&self.pool, after, limit).await
+    }
+    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        audit::dossiers(&mut tx, from, limit).await
+    }
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
+        audit::witness(&self.pool).await
+    }
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError> {
+        audit::note_witness(&self.pool, before, now).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.pool, id).await

@@ -160,6 +160,31 @@ pub struct LinkRow {
     pub head: Digest,
 }
 
+/// The last checkpoint that a sink of the audit took; the store does not understand it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct WitnessRow {
+    pub number: i64,
+    /// 32 bytes, where nobody changed them.
+    pub digest: Vec<u8>,
+}
+
+/// Everything that the audit speaks of about one application, and all lines about it, as they were at one moment.
+#[derive(Debug, Clone)]
+pub struct Dossier {
+    pub application_id: ApplicationId,
+    pub application: Option<ApplicationRow>,
+    pub case: Option<CaseRow>,
+    pub decisions: Vec<DecisionRow>,
+    pub lines: Vec<ChainedRow>,
+}
+
+impl Dossier {
+    /// With nothing in it.
+    pub fn new(application_id: ApplicationId) -> Self {
+        Self { application_id, application: None, case: None, decisions: Vec::new(), lines: Vec::new() }
+    }
+}
+
 /// Another application id under which the same application came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AliasRow {

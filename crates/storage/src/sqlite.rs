@@ -4,9 +4,10 @@ mod commit;
 mod queue;
 mod read;
 
+use crate::audit::sqlite as audit;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known, Leased,
-    OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
+    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity, Known,
+    Leased, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
 };
 use crate::shared::sqlite as shared;
 use crate::store::{Chain, Sequenced};
@@ -107,11 +108,11 @@ impl Store for SqliteStore {
         shared::bury(&self.writer, letter).await
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        shared::commitments(&self.reader, land, after, limit).await
+        audit::commitments(&self.reader, land, after, limit).await
     }
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let (places, refused) = shared::places(&mut tx, limit, chain).await?;
+        let (places, refused) = audit::places(&mut tx, limit, chain).await?;
         for (seq, position, head) in &places {
             let update = sqlx::query("update audit set position = ?, head = ? where seq = ?");
             update.bind(position).bind(head).bind(seq).execute(&mut *tx).await?;
@@ -119,11 +120,24 @@ impl Store for SqliteStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(places.len()).unwrap_or(u32::MAX), refused })
     }
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::chained(&self.reader, after, limit).await
+    async fn lands(&self) -> Result<Vec<String>, StoreError> {
+        audit::lands(&self.reader).await
+    }
+    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        audit::chained(&self.reader, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::unchained(&self.reader, after, limit).await
+        audit::unchained(&self.reader, after, limit).await
+    }
+    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError> {
+        let mut tx = self.reader.begin().await?;
+        audit::dossiers(&mut tx, from, limit).await
+    }
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
+        audit::witness(&self.reader).await
+    }
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError> {
+        audit::note_witness(&self.writer, before, now).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.reader, id).await

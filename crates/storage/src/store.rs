@@ -1,8 +1,8 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Identity, Known,
-    Leased, LinkRow, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow,
+    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity,
+    Known, Leased, LinkRow, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -70,10 +70,20 @@ pub trait Store: Send + Sync + 'static {
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
     /// Places and commitments of a Land behind a place, in their order.
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
-    /// Chained lines in the order of Land and position, after one of them.
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// The Lands that have chained lines, in the order of their names, whatever these are.
+    async fn lands(&self) -> Result<Vec<String>, StoreError>;
+    /// Chained lines of a Land behind a place, in their order.
+    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// What is stored and audited about some `limit` applications, in the order of their ids, from one on. Every
+    /// application that stands in any of these tables comes, with all its rows, each as it was at one moment.
+    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError>;
+    /// The checkpoint that was noted last.
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError>;
+    /// Notes a checkpoint where the last one was `before` (nothing: where none was noted); false where another was, and
+    /// nothing is changed then. Noting the same again is no change.
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError>;
 
     /// Status by application id or by an id under which the same application came.
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;

@@ -63,7 +63,7 @@ fn decision(decided: Decided) -> DecisionRow {
     let (application_id, rule_set) = (d.application_id, d.rule_set.clone());
     let decision_no = i32::try_from(d.decision_no).unwrap_or(i32::MAX);
     let notice_id = d.notice_id.map(|notice| notice.0);
-    let stored = decided.stored();
+    let stored = decided.stored;
     DecisionRow {
         application_id,
         decision_no,

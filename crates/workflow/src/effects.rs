@@ -1,6 +1,8 @@
 //! All the core can ask the shell to do. Effects are data; one step's effects are carried out in one transaction.
 
-use domain::{ApplicationId, Ars, Decision, Digest, Land, Outcome, ReferralReason, SenderName, ServiceName};
+use domain::{
+    ApplicationId, Ars, Decision, Digest, Land, Outcome, Reason, ReferralReason, SenderName, ServiceName, Trace,
+};
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
 
@@ -25,7 +27,7 @@ pub enum Effect {
     Audit(AuditEntry),
 }
 
-/// The application as it came, and where it belongs.
+/// The application as it came, and where it belongs. The audit names a digest of it.
 #[derive(Debug, Clone)]
 pub struct Registered {
     pub application_id: ApplicationId,
@@ -46,6 +48,8 @@ pub struct Registered {
 pub struct Decided {
     pub decision: Decision,
     pub context: Context,
+    /// As it is stored; the audit names its digest.
+    pub stored: Stored,
 }
 
 /// A decision as it is stored: three texts whose bytes replay must meet again.
@@ -57,15 +61,48 @@ pub struct Stored {
 }
 
 impl Decided {
-    /// The stored form; what the trace repeats of the decision is kept once.
-    pub fn stored(self) -> Stored {
-        let mut decision = self.decision;
-        let mut trace = decision.trace.take().unwrap_or_default();
-        if trace.checks == decision.reasons {
-            trace.checks.clear();
-        }
-        Stored { decision: bytes(&decision), trace: bytes(&trace), context: bytes(&self.context) }
+    /// With its stored form: trace and decision apart.
+    pub fn new(mut decision: Decision, context: Context) -> Self {
+        let mut trace = decision.trace.take();
+        let stored = Stored {
+            decision: bytes(&decision),
+            trace: trace.as_mut().map_or_else(|| bytes(&Trace::default()), |trace| without(trace, &decision.reasons)),
+            context: bytes(&context),
+        };
+        decision.trace = trace;
+        Self { decision, context, stored }
     }
+
+    /// What the audit's digest of it stands for.
+    pub(crate) fn audited(&self) -> audit::Decision<'_> {
+        let Stored { decision, trace, context } = &self.stored;
+        audit::Decision { number: self.decision.decision_no, decision, trace, context }
+    }
+}
+
+impl Registered {
+    /// What the audit's digest of it stands for.
+    pub(crate) fn audited(&self) -> audit::Application<'_> {
+        audit::Application {
+            sender: self.sender.as_str(),
+            service: self.service.as_str(),
+            client_id: &self.client_id,
+            ars: self.ars.as_str(),
+            form_version: &self.form_version,
+            content: &self.content.0,
+            raw: &self.raw,
+            observed_at: self.observed_at,
+            received_at: self.received_at,
+        }
+    }
+}
+
+/// The trace; what it repeats of the decision is stored once.
+fn without(trace: &mut Trace, reasons: &[Reason]) -> Vec<u8> {
+    let repeated = if trace.checks == reasons { std::mem::take(&mut trace.checks) } else { Vec::new() };
+    let stored = bytes(trace);
+    trace.checks.extend(repeated);
+    stored
 }
 
 /// Our own types always have a JSON form.

@@ -5,7 +5,7 @@ use crate::definition::WorkflowBook;
 use crate::once;
 use crate::risk::Risk;
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, Decision, Digest, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
+use domain::{ApplicationId, Decision, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
 use jiff::Timestamp;
 use rules::{Archived, RuleBook};
 use std::sync::Arc;
@@ -27,7 +27,6 @@ pub struct Office {
     pub settings: Settings,
     once_secret: Secret,
     sample_secret: Secret,
-    audit_secret: Secret,
     pub(crate) audit_keys: audit::Keys,
 }
 
@@ -39,7 +38,6 @@ impl Office {
             settings,
             once_secret: secret.derive("once-only"),
             sample_secret: secret.derive("sample"),
-            audit_secret: secret.derive("audit-content"),
             audit_keys: audit::Keys::new(secret),
         }
     }
@@ -139,10 +137,5 @@ impl Office {
         let envelope = &submission.envelope;
         let id = submission.application_id;
         self.settings.risk.sampled(&self.sample_secret, id, &envelope.service, &envelope.ars)
-    }
-
-    /// What stands for content in the audit: nobody without the key can tell from it what was sent or decided.
-    pub(crate) fn for_audit(&self, content: &[u8]) -> Digest {
-        self.audit_secret.mac([content])
     }
 }

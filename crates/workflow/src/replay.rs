@@ -87,7 +87,7 @@ impl Replayer {
                 }
             }
         };
-        let again = Decided { decision, context }.stored();
+        let again = Decided::new(decision, context).stored;
         match () {
             () if again.decision != row.stored.decision => Err(ReplayError::Different("decision")),
             () if again.trace != row.stored.trace => Err(ReplayError::Different("trace")),

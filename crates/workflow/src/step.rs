@@ -79,12 +79,14 @@ impl Office {
             Err(errors) => self.correction(submission, errors),
         };
         let mut effects = Vec::with_capacity(6);
-        effects.push(Effect::Register(Box::new(self.registered(submission, &decision))));
+        let registered = self.registered(submission, &decision);
         effects.extend(claims(&decision, surroundings).into_iter().map(Effect::Claim));
         effects.extend(task(&decision, now).map(Effect::OpenTask));
         effects.extend(messages(&decision, now).into_iter().map(Effect::Publish));
-        effects.push(Effect::Audit(self.audit(submission, &decision, now)));
-        effects.push(Effect::Decide(Box::new(Decided { decision, context })));
+        let decided = Decided::new(decision, context);
+        effects.push(Effect::Audit(self.audit(&registered, &decided, now)));
+        effects.push(Effect::Register(Box::new(registered)));
+        effects.push(Effect::Decide(Box::new(decided)));
         effects
     }
 
@@ -130,7 +132,7 @@ impl Office {
     ) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
-            "ars": submission.envelope.ars, "content": self.for_audit(&submission.content.0),
+            "ars": submission.envelope.ars, "content": self.audit_keys.content(&submission.content),
             "as": submission.application_id,
         });
         self.entry(original, submission.envelope.ars.land(), now, action, &payload)
@@ -202,15 +204,18 @@ impl Office {
         }
     }
 
-    fn audit(&self, submission: &Submission, decision: &Decision, now: Timestamp) -> AuditEntry {
-        let bytes = serde_json::to_vec(decision).unwrap_or_default();
+    /// What was decided on what; `cases verify` compares both with what is stored.
+    fn audit(&self, registered: &Registered, decided: &Decided, now: Timestamp) -> AuditEntry {
+        let decision = &decided.decision;
         let payload = json!({
-            "service": decision.service, "ars": decision.ars, "sender": submission.sender.name,
-            "content": self.for_audit(&submission.content.0), "outcome": decision.outcome,
+            "service": decision.service, "ars": decision.ars, "sender": registered.sender,
+            "content": self.audit_keys.content(&registered.content),
+            "application": self.audit_keys.application(&registered.audited()), "outcome": decision.outcome,
             "automatic": decision.automatic, "rule_set": decision.rule_set,
-            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision": self.for_audit(&bytes),
+            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision_no": decision.decision_no,
+            "decision": self.audit_keys.decision(&decided.audited()),
         });
-        self.entry(submission.application_id, decision.ars.land(), now, "decided", &payload)
+        self.entry(registered.application_id, decision.ars.land(), now, "decided", &payload)
     }
 
     fn entry(
