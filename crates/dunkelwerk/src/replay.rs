@@ -53,6 +53,7 @@ fn stored(row: &ReplayRow) -> Replay<'_> {
         rule_set: decision.rule_set.as_deref(),
         decision_no: u32::try_from(decision.decision_no).unwrap_or_default(),
         raw: &row.application.raw,
+        data: decision.data.as_deref(),
         stored: Stored {
             decision: decision.decision.clone(),
             trace: decision.trace.clone(),

@@ -38,6 +38,6 @@ pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors, nearest};
 pub use evaluation::{Context, EarlierClaim, StopOver};
 pub use grammar::Mode;
-pub use layers::{Competence, RuleSet};
+pub use layers::{Competence, Periods, RuleSet};
 pub use lint::{FieldRead, UsedAs};
 pub use overview::{LandOverview, ServiceOverview, Supported};

@@ -1,28 +1,108 @@
 //! All the core can ask the shell to do. Effects are data; one step's effects are carried out in one transaction.
 
-use domain::{ApplicationId, Ars, Decision, Digest, Land, Outcome, ReferralReason, SenderName, ServiceName};
+use crate::Case;
+use domain::{ApplicationId, Ars, Decision, Digest, Land, SenderName, ServiceName};
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
+use serde_json::Value;
+use uuid::Uuid;
 
 /// One thing to do. Closed: a new variant does not compile before every shell carries it out.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Keep the application and open its case.
+    /// Keep the application as it came.
     Register(Box<Registered>),
+    /// Keep the case, over the version that was read; its open work with it.
+    Keep(Box<Kept>),
     /// Keep the decision with its context and explanation.
     Decide(Box<Decided>),
     /// Take a once-only key; whoever comes second is evaluated again with that fact.
     Claim(Claim),
-    /// Put the case before a person.
-    OpenTask(Task),
+    /// Give back all once-only keys of the application; before any new claim of the same step.
+    Release(ApplicationId),
+    /// Put a document into the file of the case; the same key again changes nothing.
+    File(Box<Document>),
+    /// Ask a register until it answers.
+    Ask(Box<Question>),
+    /// Ask no more.
+    Answered(Uuid),
     /// Send a message once the transaction is finished.
     Publish(Message),
+    /// Note that a decision was drawn for a second look, or how that came out.
+    Control(Box<Control>),
     /// Answer another id under which the same application came.
     Alias(Alias),
     /// Keep another content under a taken id beside the first.
     KeepConflict(Box<Conflict>),
+    /// Delete everything personal about the application; digests that nobody can guess stay.
+    Erase(ApplicationId),
     /// Write what happened, never to be changed.
     Audit(AuditEntry),
+}
+
+impl Effect {
+    /// The decision that it keeps.
+    pub fn decision(&self) -> Option<&Decision> {
+        match self {
+            Self::Decide(decided) => Some(&decided.decision),
+            _ => None,
+        }
+    }
+}
+
+/// A case to be kept. Version 0: it is new.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub case: Case,
+    pub version: i64,
+    pub at: Timestamp,
+}
+
+/// A document in the file of a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub application_id: ApplicationId,
+    /// The same document has the same key, however often it comes.
+    pub key: Uuid,
+    /// What it is, such as `supplement` or `answer`.
+    pub kind: String,
+    pub at: Timestamp,
+    /// Sender, register or official.
+    pub actor: String,
+    pub body: Vec<u8>,
+}
+
+/// A question to a register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub id: Uuid,
+    pub application_id: ApplicationId,
+    pub register: String,
+    pub service: ServiceName,
+    pub ars: Ars,
+    pub at: Timestamp,
+    /// The question as it is sent, byte for byte.
+    pub body: Vec<u8>,
+}
+
+/// A second look at an automatic decision (the pattern of § 88 Abs. 5 S. 3 Nr. 1 and 4 AO).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    pub application_id: ApplicationId,
+    pub decision_no: u32,
+    pub service: ServiceName,
+    pub ars: Ars,
+    pub rule_set: Option<String>,
+    pub drawn_at: Timestamp,
+    pub judged: Option<Judged>,
+}
+
+/// What the second look came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub by: String,
+    pub at: Timestamp,
+    pub agreed: bool,
 }
 
 /// The application as it came, and where it belongs.
@@ -38,14 +118,17 @@ pub struct Registered {
     pub raw: Vec<u8>,
     pub observed_at: Timestamp,
     pub received_at: Timestamp,
-    pub state: crate::CaseState,
 }
 
 /// A decision to be kept.
 #[derive(Debug, Clone)]
 pub struct Decided {
     pub decision: Decision,
-    pub context: Context,
+    pub at: Timestamp,
+    /// What the rules saw; nothing where a person decided or no rules could run: that is not replayed.
+    pub context: Option<Context>,
+    /// The form's data that it was decided on, where they are not the application's own.
+    pub data: Option<Value>,
 }
 
 /// A decision as it is stored: three texts whose bytes replay must meet again.
@@ -53,6 +136,7 @@ pub struct Decided {
 pub struct Stored {
     pub decision: Vec<u8>,
     pub trace: Vec<u8>,
+    /// Empty where there is none.
     pub context: Vec<u8>,
 }
 
@@ -64,7 +148,7 @@ impl Decided {
         if trace.checks == decision.reasons {
             trace.checks.clear();
         }
-        Stored { decision: bytes(&decision), trace: bytes(&trace), context: bytes(&self.context) }
+        Stored { decision: bytes(&decision), trace: bytes(&trace), context: self.context.as_ref().map(bytes).unwrap_or_default() }
     }
 }
 
@@ -82,18 +166,6 @@ pub struct Claim {
     pub ordinal: u32,
     pub from: Option<Date>,
     pub to: Option<Date>,
-}
-
-/// Work for a person.
-#[derive(Debug, Clone)]
-pub struct Task {
-    pub application_id: ApplicationId,
-    pub service: ServiceName,
-    pub ars: Ars,
-    pub queue: String,
-    pub reasons: Vec<ReferralReason>,
-    pub proposal: Option<Outcome>,
-    pub opened_at: Timestamp,
 }
 
 /// A message as it will leave, byte for byte; copies of it are equal.
@@ -114,7 +186,7 @@ pub struct AuditEntry {
     pub application_id: ApplicationId,
     pub at: Timestamp,
     pub actor: String,
-    pub action: &'static str,
+    pub action: String,
     /// Canonical bytes.
     pub payload: Vec<u8>,
     /// What the writer stands for, see [`audit::Keys::commitment`].
