@@ -7,6 +7,7 @@
 mod decode;
 mod definition;
 mod effects;
+pub mod flow;
 mod messages;
 mod office;
 mod once;
