@@ -37,6 +37,7 @@ pub use coverage::{Branch, Coverage};
 pub use decide::{ENGINE, Facts};
 pub use diagnostic::{Diagnostic, Severity, has_errors, nearest};
 pub use evaluation::{Context, EarlierClaim, StopOver};
+pub use german::toml as toml_in_german;
 pub use grammar::Mode;
 pub use layers::{Competence, Periods, RuleSet};
 pub use lint::{FieldRead, UsedAs};

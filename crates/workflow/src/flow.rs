@@ -4,10 +4,12 @@
 //! path does not end or a wait has no deadline.
 
 mod check;
-mod diagram;
+mod paths;
+mod period;
 mod read;
+#[cfg(test)]
+mod tests;
 
-pub use diagram::Visit;
 pub use read::FlowError;
 
 use calendar::Period;
@@ -33,6 +35,29 @@ impl Flow {
     pub fn step(&self, id: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.id == id)
     }
+
+    /// Says by which way notices go out where their steps do not say it.
+    ///
+    /// # Errors
+    /// The first step that still has none.
+    pub(crate) fn announce(&mut self, by: &str) -> Result<(), StepId> {
+        for step in &mut self.steps {
+            match &mut step.kind {
+                Kind::Notice { way } if way.is_empty() && by.is_empty() => return Err(step.id.clone()),
+                Kind::Notice { way } if way.is_empty() => *way = by.to_owned(),
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+
+    /// The ways by which its notices go out.
+    pub fn ways(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match &step.kind {
+            Kind::Notice { way } => Some(way.as_str()),
+            _ => None,
+        })
+    }
 }
 
 /// One step.
@@ -41,6 +66,8 @@ pub struct Step {
     pub id: StepId,
     /// For people, German.
     pub title: String,
+    /// Where it stands in its file, from 1.
+    pub line: usize,
     pub kind: Kind,
     /// Where it goes on, by what happened.
     pub exits: BTreeMap<Exit, StepId>,
@@ -235,6 +262,11 @@ impl Kind {
                 | Self::Hearing
                 | Self::Remedy
         )
+    }
+
+    /// Whether a case ends here.
+    pub fn ends(&self) -> bool {
+        matches!(self, Self::Forward | Self::End)
     }
 
     /// Whether its deadline is the law's, not the file's.
