@@ -54,6 +54,9 @@ fn case(decided: &Decided) -> CaseRow {
         outcome: decision.outcome.as_str().to_owned(),
         automatic: decision.automatic,
         updated_at: decided.context.decided_at,
+        version: 0,
+        body: Vec::new(),
+        wake_at: None,
     }
 }
 
@@ -73,6 +76,7 @@ fn decision(decided: Decided) -> DecisionRow {
         decision: stored.decision,
         trace: stored.trace,
         context: stored.context,
+        data: None,
     }
 }
 
@@ -90,6 +94,12 @@ fn task_row(t: Task) -> TaskRow {
         reasons: t.reasons.iter().map(|r| r.as_str().to_owned()).collect(),
         proposal: t.proposal.map(|p| p.as_str().to_owned()),
         opened_at: t.opened_at,
+        kind: "desk".to_owned(),
+        team: None,
+        claimed_by: None,
+        claimed_until: None,
+        assigned_to: None,
+        due_at: None,
     }
 }
 
