@@ -24,7 +24,7 @@ pub async fn replay(config: &Config) -> Result<(), Failure> {
     loop {
         let rows = store.replayable(after, PAGE).await?;
         let Some(last) = rows.last() else { break };
-        after = Some(last.application.application_id);
+        after = Some((last.decision.application_id, last.decision.decision_no));
         for row in &rows {
             fetch(&*store, row, &mut archive).await?;
             decisions += 1;

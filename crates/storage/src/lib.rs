@@ -3,6 +3,7 @@
 //! Knows no rules, no broker, no HTTP. One batch is one transaction: either all of it is there or nothing, and only a
 //! [`Committed`] proves the first. Start with [`Store`].
 
+mod cases;
 mod columns;
 mod error;
 mod postgres;
@@ -15,8 +16,9 @@ pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
-    Committed, ConflictRow, Dated, DeadLetter, DecisionRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview,
-    OverviewLine, QueueRow, ReplayRow, Status, TaskRow,
+    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, QuestionRow, QueueRow, ReplayRow, Status,
+    TaskFilter, TaskRow, WaitingQuestions,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Sequenced, Store, open};
