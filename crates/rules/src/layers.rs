@@ -7,7 +7,7 @@ use crate::grammar::{Delegation, Frame, Parameter, Permission, Support};
 use crate::program::Program;
 use crate::value::Value;
 use calendar::Calendar;
-use domain::{Ars, Digest, Land, LayerNorm, Level};
+use domain::{Ars, Digest, Land, LayerNorm, Level, Regime};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -146,6 +146,16 @@ macro_rules! reads {
                 Ok(ids.into_iter().map(ApplicationId).collect())
             }
 
+            pub(crate) async fn put_off(
+                pool: &$pool,
+                id: ApplicationId,
+                until: Timestamp,
+            ) -> Result<(), StoreError> {
+                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1");
+                update.bind(id.0).bind(Moment(until)).execute(pool).await?;
+                Ok(())
+            }
+
             pub(crate) async fn open_questions(
                 pool: &$pool,
                 register: &str,

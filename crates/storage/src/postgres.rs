@@ -95,6 +95,9 @@ impl Store for PostgresStore {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError> {
         cases::due(&self.pool, now, limit).await
     }
+    async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError> {
+        cases::put_off(&self.pool, id, until).await
+    }
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
         cases::open_questions(&self.pool, register, now, limit).await
     }

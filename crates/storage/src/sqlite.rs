@@ -90,6 +90,9 @@ impl Store for SqliteStore {
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError> {
         cases::due(&self.reader, now, limit).await
     }
+    async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError> {
+        cases::put_off(&self.writer, id, until).await
+    }
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
         cases::open_questions(&self.reader, register, now, limit).await
     }

@@ -178,8 +178,7 @@ pub(crate) fn taken(rows: &[ClaimRow], own: Option<ApplicationId>) -> Taken {
 /// What is stored, as the machine wants it.
 pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
     let Row { application, case: stored, decision, documents } = row;
-    let unreadable = |what: &str| move |e: serde_json::Error| format!("the stored {what} cannot be read: {e}");
-    let case = Case::read(&stored.body).map_err(unreadable("case"))?;
+    let case = Case::read(&stored.body).map_err(|e| unreadable("case", &e))?;
     let kept = KeptApplication {
         application_id: application.application_id,
         sender: &application.identity.sender,
@@ -194,7 +193,7 @@ pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
         decision.trace = serde_json::from_slice::<Option<Trace>>(&row.trace)?;
         Ok(decision)
     });
-    let decision = decision.transpose().map_err(unreadable("decision"))?;
+    let decision = decision.transpose().map_err(|e: serde_json::Error| unreadable("decision", &e))?;
     let document = |row: storage::DocumentRow| Document {
         application_id: row.application_id,
         key: row.key,
@@ -205,4 +204,8 @@ pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
     };
     let documents = documents.into_iter().map(document).collect();
     Ok(Dossier { case, version: stored.version, submission, documents, decision })
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> String {
+    format!("the stored {what} cannot be read: {error}")
 }

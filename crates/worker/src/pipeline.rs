@@ -4,6 +4,7 @@
 //! batch. A crash before the commit: delivered again, nothing happened. After it: delivered again, recognised. Where the
 //! store does not answer, the batch is held and tried again; a commit whose answer was lost is found by the look-up.
 
+use crate::advance::taken;
 use crate::batch::{Item, Memory, events, identity, once_keys};
 use crate::carry_out;
 use crate::delivery::{Cause, Delivery, Disposition, Publish};
@@ -18,7 +19,6 @@ use opentelemetry::trace::SpanKind;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use crate::advance::taken;
 use storage::{ArchiveRow, Batch, Committed, Identity, OutboxRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

@@ -59,7 +59,7 @@ async fn wake(pipeline: &Pipeline, limit: u32) -> Result<usize, StoreError> {
 async fn stuck(pipeline: &Pipeline, id: domain::ApplicationId, why: &str) -> Result<(), StoreError> {
     tracing::error!(application.id = %id, error = why, "a case cannot be stepped");
     let now = (pipeline.runtime.clock)();
-    pipeline.store.put_off(id, now.checked_add(1.hour()).unwrap_or(now), why).await
+    pipeline.store.put_off(id, now.checked_add(1.hour()).unwrap_or(now)).await
 }
 
 /// Hears what came before its application; gives up on what never got one.

@@ -159,9 +159,9 @@ impl Machine<'_> {
         if work.kind == WorkKind::Countersign && signer.as_ref() == Some(&by.name) {
             return Err(Refusal::Forbidden("nobody signs what they decided themselves"));
         }
-        let other = work.assigned_to.as_ref().filter(|name| **name != by.name && !by.may(Right::Lead));
+        let other = work.assigned_to.clone().filter(|name| *name != by.name && !by.may(Right::Lead));
         if let Some(name) = other.filter(|name| !self.office.deputises(&by.name, name, today)) {
-            return Err(Refusal::Taken { by: name.clone(), since: "it was assigned".into() });
+            return Err(Refusal::Taken { by: name, since: "it was assigned".into() });
         }
         let until = lease(now);
         let work = self.work("there is no work to claim")?;

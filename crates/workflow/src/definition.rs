@@ -36,6 +36,8 @@ pub struct Definition {
     pub once: Vec<OnceRule>,
     /// Texts for pages and notices, by name.
     pub texts: Texts,
+    /// How long it keeps what is personal; nothing where its files do not say.
+    pub retention: Option<Retention>,
     forms: Vec<(Date, Arc<Form>)>,
     flows: Vec<(Date, Arc<Flow>)>,
 }
@@ -87,6 +89,19 @@ pub struct OnceRule {
     pub count: Option<String>,
 }
 
+/// How long everything personal about a case is kept after its end (Art. 5 Abs. 1 lit. e GDPR).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    #[serde(rename = "jahre")]
+    pub years: i64,
+    pub norm: String,
+    #[serde(rename = "quelle")]
+    pub source: String,
+    #[serde(default, rename = "hinweis")]
+    pub hint: Option<String>,
+}
+
 /// Where a once-only key must be unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -115,6 +130,8 @@ struct File {
     anlagen: Attachments,
     #[serde(default)]
     einmal: Vec<OnceRule>,
+    #[serde(default)]
+    aufbewahrung: Option<Retention>,
 }
 
 #[derive(Deserialize)]
@@ -124,6 +141,9 @@ struct VersionEntry {
     #[serde(deserialize_with = "day")]
     ab: Date,
 }
+
+/// What a retention period can be.
+const YEARS: std::ops::RangeInclusive<i64> = 1..=100;
 
 /// Where a service names no workflow: the first one that all services share.
 fn first_flow() -> Vec<VersionEntry> {
@@ -216,6 +236,10 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
     if file.formular.is_empty() {
         errors.push(error(path, "es gibt kein Formular".into()));
     }
+    if file.aufbewahrung.as_ref().is_some_and(|retention| !YEARS.contains(&retention.years)) {
+        let message = "aufbewahrung: jahre muss zwischen 1 und 100 liegen";
+        errors.push(error(path, message.into()));
+    }
     let flows = flows::load(folder, &file, &forms, files, &mut errors);
     let texts_path = format!("{folder}texte.toml");
     let texts = match files.get(&texts_path).map(|text| toml::from_str(text)) {
@@ -238,6 +262,7 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         attachments: file.anlagen.erwartet,
         once: file.einmal,
         texts,
+        retention: file.aufbewahrung,
         forms,
         flows,
     })

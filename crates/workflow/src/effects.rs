@@ -175,7 +175,7 @@ pub struct Message {
     pub exchange: &'static str,
     pub routing_key: String,
     /// Notice id of a final decision, else the id of the event.
-    pub message_id: uuid::Uuid,
+    pub message_id: Uuid,
     pub body: Vec<u8>,
 }
 

@@ -31,7 +31,7 @@ pub use case::{Case, CaseState, Claimed, Clocks, Notice, Passed, Standing, Unsig
 pub use correspondence::{About, Message as CaseMessage, Said};
 pub use deciding::Taken;
 pub use decode::{Rejection, Submission};
-pub use definition::{Definition, WorkflowBook, WorkflowError};
+pub use definition::{Definition, Retention, WorkflowBook, WorkflowError};
 pub use effects::{
     Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Judged, Kept, Message, Question, Registered,
     Stored,

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Switches outside the law files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub senders: Vec<Arc<Sender>>,
     /// Days that a claimed receipt may lie before the observed one.

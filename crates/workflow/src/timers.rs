@@ -5,7 +5,7 @@ use crate::effects::Effect;
 use crate::flow::{Exit, Kind};
 use crate::machine::Machine;
 use calendar::{Period, Place, plus_days};
-use domain::{ReferralReason, berlin_start, german};
+use domain::{ReferralReason, german};
 use jiff::civil::Date;
 use serde_json::json;
 
@@ -166,10 +166,5 @@ impl Machine<'_> {
             Some(calendar) => calendar.next_working_day(end, &Place::from(&self.case.ars)),
             None => Some(end),
         }
-    }
-
-    /// Whether a day lies behind now.
-    pub fn is_past(&self, day: Date) -> bool {
-        day.tomorrow().is_ok_and(|next| berlin_start(next) <= self.now)
     }
 }

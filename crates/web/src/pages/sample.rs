@@ -58,6 +58,8 @@ fn bare(outcome: Outcome) -> Decision {
         rule_set: None,
         form_version: "1".into(),
         engine: "dunkelwerk 0.1.0, rhai 1.27".into(),
+        decided_by: None,
+        grounds: None,
         notice_id: outcome.is_final().then(|| id().notice(1)),
         trace: None,
         errors: Vec::new(),
