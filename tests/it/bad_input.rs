@@ -54,7 +54,8 @@ async fn over_http_every_bad_application_gets_a_clear_answer_and_nothing_dies() 
     unharmed(&mut serve, pid);
 
     // Inward the reason is there.
-    let tasks = store_of(&program).await.tasks(Some("competence"), 0, 10).await.unwrap();
+    let filter = storage::TaskFilter { reason: Some("competence".to_owned()), ..Default::default() };
+    let tasks = store_of(&program).await.tasks(&filter, 0, 10).await.unwrap();
     let ids: Vec<String> = tasks.iter().map(|task| task.application_id.to_string()).collect();
     assert_eq!(ids, competence);
     assert!(serve.stop().unwrap().success(), "an orderly end");

@@ -1,6 +1,6 @@
 //! Every way in which a layer can overstep, with the finding as it is printed. The same text stands in the howto.
 
-use crate::repository::root;
+use crate::repository::{read, root};
 use std::collections::BTreeSet;
 use std::fs;
 use testkit::Program;
@@ -93,7 +93,7 @@ fn every_competence_mode_has_an_example_that_loads_and_decides() {
         ("programmvereinbarung", "1200.00"),
     ] {
         let rules = root().join("tests/fixtures/modi").join(mode).join("rules");
-        let workflow = "dienst = \"beispiel\"\ntitel = \"Beispiel\"\n[[formular]]\nversion = \"1\"\nab = 2020-01-01\n\
+        let workflow = "dienst = \"beispiel\"\ntitel = \"Beispiel\"\nbekanntgabe = \"vwvfg-post\"\n[[formular]]\nversion = \"1\"\nab = 2020-01-01\n\
                         [freitext]\nfelder = [\"/frei\"]\n";
         let form = r#"{"type":"object","properties":{"erfuellt":{"type":"boolean"},"frei":{"type":"string"}}}"#;
         let program = Program::new("").unwrap();
@@ -101,6 +101,8 @@ fn every_competence_mode_has_an_example_that_loads_and_decides() {
         fs::create_dir_all(folder.join("form")).unwrap();
         fs::write(folder.join("workflow.toml"), workflow).unwrap();
         fs::write(folder.join("form/1.schema.json"), form).unwrap();
+        fs::create_dir_all(program.folder().join("workflows/ablauf")).unwrap();
+        fs::write(program.folder().join("workflows/ablauf/1.toml"), read("workflows/ablauf/1.toml")).unwrap();
         let application = r#"{"id":"1","service":"beispiel","ars":"053150000000","data":{"erfuellt":true}}"#;
         let arguments =
             ["decide", "--at", "2026-11-22", "--workflows", "workflows", "-", "--rules", rules.to_str().unwrap()];

@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("calendar", &["domain"]),
     ("audit", &["domain"]),
     ("rules", &["domain", "calendar"]),
-    ("workflow", &["domain", "rules", "audit"]),
+    ("workflow", &["domain", "calendar", "rules", "audit"]),
     ("authoring", &["domain", "rules", "workflow"]),
     ("storage", &["domain"]),
     ("worker", &["domain", "audit", "workflow", "storage"]),

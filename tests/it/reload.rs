@@ -126,7 +126,7 @@ async fn hostile_rules_in_a_running_serve_hurt_no_neighbour() {
             "\n[[zustaendigkeit]]\ndienst = \"{service}\"\nbehoerde = \"Stadt Köln\"\nteam = \"probe\"\n"
         ));
         let workflow = format!(
-            "dienst = \"{service}\"\ntitel = \"Feind\"\n[[formular]]\nversion = \"1\"\nab = 2020-01-01\n\
+            "dienst = \"{service}\"\ntitel = \"Feind\"\nbekanntgabe = \"vwvfg-post\"\n[[formular]]\nversion = \"1\"\nab = 2020-01-01\n\
              [freitext]\nfelder = [\"/frei\"]\n"
         );
         let form = json!({"type": "object", "properties": {"frei": {"type": "string", "title": "Frei"}}});

@@ -1,12 +1,11 @@
 //! The repository as tests see it: its files, its packages, and an office built from `rules/` and `workflows/`.
 
 use cargo_metadata::{Metadata, MetadataCommand};
-use domain::{Secret, Sender};
+use domain::Secret;
 use rules::{RuleBook, SourceTree};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use workflow::{Office, Risk, Settings, WorkflowBook};
+use workflow::{Office, Settings, WorkflowBook};
 
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -50,8 +49,7 @@ pub fn rule_book(tree: &SourceTree) -> RuleBook {
 /// An office as `decide` has it: no sample, receipts long ago are nothing special.
 pub fn office() -> Office {
     let workflows = WorkflowBook::load(&files("workflows")).unwrap();
-    let settings =
-        Settings { senders: Vec::<Arc<Sender>>::new(), backdating_days: i64::from(i32::MAX), risk: Risk::default() };
+    let settings = Settings { backdating_days: i64::from(i32::MAX), ..Settings::default() };
     Office::new(workflows, rule_book(&overlay(&["rules"])), settings, &Secret::new(b"legal cases"))
 }
 

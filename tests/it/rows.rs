@@ -48,6 +48,9 @@ pub fn granted(name: &str, client_id: &str) -> Batch {
             outcome: "granted".into(),
             automatic: true,
             updated_at: at(0),
+            version: 0,
+            body: format!("body of {name}").into_bytes(),
+            wake_at: None,
         }],
         decisions: vec![DecisionRow {
             application_id,
@@ -58,6 +61,7 @@ pub fn granted(name: &str, client_id: &str) -> Batch {
             decision: format!("{{\"decision\":\"{name}\"}}").into_bytes(),
             trace: b"{\"checks\":[]}".to_vec(),
             context: b"{\"stopped\":false}".to_vec(),
+            data: None,
         }],
         outbox: vec![message(name, "results")],
         audit: vec![AuditRow {
@@ -88,6 +92,12 @@ pub fn referred(name: &str, client_id: &str, reasons: &[&str], opened: i64) -> B
         reasons: reasons.iter().map(|reason| (*reason).to_owned()).collect(),
         proposal: Some("refused".into()),
         opened_at: at(opened),
+        kind: "desk".into(),
+        team: None,
+        claimed_by: None,
+        claimed_until: None,
+        assigned_to: None,
+        due_at: None,
     });
     batch
 }

@@ -3,7 +3,7 @@
 use crate::rows::{alias, at, claim, conflict, granted, id, identity, message_id, referred, together};
 use domain::Digest;
 use std::sync::Arc;
-use storage::{ArchiveRow, Batch, Store, StoreError};
+use storage::{ArchiveRow, Batch, Store, StoreError, TaskFilter};
 
 /// Declares the suite once for each database.
 macro_rules! contract {
@@ -92,7 +92,7 @@ async fn what_was_committed_can_be_read(store: Arc<dyn Store>) {
     assert_eq!((application.observed_at, application.received_at), (wanted.observed_at, wanted.received_at));
     assert_eq!((application.ars, application.form_version), (wanted.ars.clone(), wanted.form_version.clone()));
     assert_eq!((case.case.outcome.as_str(), case.case.automatic, case.case.updated_at), ("referred", false, at(0)));
-    let decision = case.decision.unwrap();
+    let decision = case.decisions.last().unwrap().clone();
     assert_eq!(
         (decision.trace, decision.context),
         (batch.decisions[0].trace.clone(), batch.decisions[0].context.clone())
@@ -206,7 +206,7 @@ async fn archives_are_kept_once_and_decisions_are_read_in_order(store: Arc<dyn S
     let all = store.replayable(None, 10).await.unwrap();
     let ids: Vec<_> = all.iter().map(|row| row.application.application_id).collect();
     assert!(ids.len() == 4 && ids.is_sorted(), "{ids:?}");
-    let rest = store.replayable(Some(ids[1]), 1).await.unwrap();
+    let rest = store.replayable(Some((ids[1], 1)), 1).await.unwrap();
     assert_eq!(rest[0].application.application_id, ids[2]);
     assert_eq!(rest[0].decision.application_id, ids[2]);
 }
@@ -227,7 +227,8 @@ async fn tasks_are_listed_oldest_first_by_reason_and_page(store: Arc<dyn Store>)
         (Some("ru%"), 0, 10, vec![]),
         (Some("risk"), 0, 10, vec![]),
     ] {
-        let found = store.tasks(reason, offset, limit).await.unwrap();
+        let filter = TaskFilter { reason: reason.map(str::to_owned), ..TaskFilter::default() };
+        let found = store.tasks(&filter, offset, limit).await.unwrap();
         let expected: Vec<_> = expected.into_iter().map(id).collect();
         assert_eq!(found.iter().map(|t| t.application_id).collect::<Vec<_>>(), expected, "{reason:?} {offset} {limit}");
     }
@@ -278,7 +279,7 @@ async fn bytes_survive_whatever_they_are(store: Arc<dyn Store>) {
     batch.outbox[0].body = raw.clone();
     store.commit(batch).await.unwrap();
     let case = store.case(id("a")).await.unwrap().unwrap();
-    assert_eq!((case.application.raw, case.decision.unwrap().decision), (raw.clone(), raw.clone()));
+    assert_eq!((case.application.raw, case.decisions[0].decision.clone()), (raw.clone(), raw.clone()));
     assert_eq!(store.unpublished(at(100), 0, 1).await.unwrap()[0].body, raw);
 }
 

@@ -1,18 +1,20 @@
 //! Compares what is stored with what the audit says of it, application by application.
 //!
-//! A line's payload names what was stored with it: `application` and `decision` (with `decision_no`) are keyed digests,
-//! `outcome` and its neighbours are words of the case. Whatever is stored must be named by a genuine line, whatever a
-//! line names must be stored so; the newest line that names a thing counts. A line with the action `erased` says that
-//! bodies were deleted after their time: then they may be missing, but not different.
+//! A line's payload names what was stored with it by keyed digests: `application`, `content` and `raw` what was sent,
+//! `decision` with `decision_no` a decision, `content` with `document` a document; `outcome` and its neighbours are words
+//! of the case. Whatever is stored must be named by a genuine line, whatever a line names must be stored so. A line with
+//! the action `erased` says that bodies were deleted after their time: what was named before may be missing then, but not
+//! different.
 
 use crate::{Entry, Fault, Faults, Keys, Thing, Wrong};
-use domain::{ApplicationId, Digest};
+use domain::{ApplicationId, Digest, NoticeId};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
-/// A stored application: what a line's `application` stands for.
+/// A stored application. Of times, here and below, microseconds count.
 #[derive(Debug, Clone, Copy)]
 pub struct Application<'a> {
     pub sender: &'a str,
@@ -20,11 +22,12 @@ pub struct Application<'a> {
     pub client_id: &'a str,
     pub ars: &'a str,
     pub form_version: &'a str,
-    pub content: &'a [u8],
-    pub raw: &'a [u8],
-    /// Microseconds count, as with every time here.
     pub observed_at: Timestamp,
     pub received_at: Timestamp,
+    /// Digest of the canonical content; zeros where it was erased.
+    pub content: &'a [u8],
+    /// Empty where it was erased.
+    pub raw: &'a [u8],
 }
 
 /// The words of a stored case.
@@ -32,20 +35,36 @@ pub struct Application<'a> {
 pub struct Case<'a> {
     pub service: &'a str,
     pub ars: &'a str,
+    pub state: &'a str,
+    /// The state where nothing is decided.
     pub outcome: &'a str,
     pub automatic: bool,
 }
 
-/// A stored decision: what a line's `decision` stands for.
+/// A stored decision.
 #[derive(Debug, Clone, Copy)]
 pub struct Decision<'a> {
-    pub number: u32,
+    pub number: i64,
+    pub notice_id: Option<NoticeId>,
+    pub rule_set: Option<&'a str>,
+    pub decided_at: Timestamp,
     pub decision: &'a [u8],
     pub trace: &'a [u8],
     pub context: &'a [u8],
+    pub data: Option<&'a [u8]>,
 }
 
-/// A line of the audit with its place: `position` as stored, nothing where it is not chained yet, 0 from before the chain.
+/// A document in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Document<'a> {
+    pub key: Uuid,
+    pub kind: &'a str,
+    pub at: Timestamp,
+    pub actor: &'a str,
+    pub body: &'a [u8],
+}
+
+/// A line of the audit with its place: `position` as stored, nothing where it is not chained yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     pub id: i64,
@@ -60,36 +79,56 @@ pub struct Subject<'a> {
     pub application: Option<Application<'a>>,
     pub case: Option<Case<'a>>,
     pub decisions: Vec<Decision<'a>>,
+    pub documents: Vec<Document<'a>>,
     pub lines: Vec<Line<'a>>,
+    /// What is there, but not as this program writes it.
+    pub unreadable: Vec<Thing>,
 }
 
 /// What a payload may say of what is stored.
 #[derive(Debug, Deserialize)]
 struct Payload<'a> {
-    application: Option<Digest>,
-    decision_no: Option<u32>,
-    decision: Option<Digest>,
     #[serde(borrow)]
     service: Option<Cow<'a, str>>,
     #[serde(borrow)]
     ars: Option<Cow<'a, str>>,
+    application: Option<Digest>,
+    content: Option<Digest>,
+    raw: Option<Digest>,
+    decision_no: Option<i64>,
+    decision: Option<Digest>,
     #[serde(borrow)]
     outcome: Option<Cow<'a, str>>,
     automatic: Option<bool>,
+    document: Option<Uuid>,
 }
 
 /// What all genuine lines about an application say together.
 #[derive(Debug, Default)]
 struct Said<'a> {
-    application: Option<Digest>,
-    decisions: BTreeMap<u32, Digest>,
-    /// The newest line that names an outcome.
-    case: Option<Payload<'a>>,
+    intake: Option<Intake<'a>>,
+    /// That of the newest decision, and whether a machine made it.
+    outcome: Option<Cow<'a, str>>,
+    automatic: bool,
+    named: BTreeMap<Thing, Named>,
     erased: bool,
-    /// Lines from before the chain: they prove nothing, and nothing can be expected of them.
-    before: bool,
-    /// Genuine lines.
-    lines: usize,
+}
+
+/// What the first line of a case says.
+#[derive(Debug)]
+struct Intake<'a> {
+    application: Digest,
+    content: Option<Digest>,
+    raw: Option<Digest>,
+    service: Option<Cow<'a, str>>,
+    ars: Option<Cow<'a, str>>,
+}
+
+#[derive(Debug)]
+struct Named {
+    digest: Digest,
+    /// Its body was deleted after its time.
+    erased: bool,
 }
 
 /// Takes applications one after the other.
@@ -115,47 +154,47 @@ impl<'k> Comparison<'k> {
         self.compared += u64::from(subject.application.is_some());
         self.copies(&mut subject.lines);
         let said = self.said(&subject.lines);
-        let mut wrong = |thing, wrong| self.faults.push(Fault::Stored { id, thing, wrong });
-        let unaudited = |thing| (!said.before).then_some((thing, Wrong::Unaudited));
-        let application = match (&subject.application, said.application) {
-            (None, None) => None,
-            (None, Some(_)) => (!said.erased).then_some((Thing::Application, Wrong::Missing)),
-            (Some(_), None) => unaudited(Thing::Application),
-            (Some(row), Some(digest)) => {
-                let right = said.erased && row.raw.is_empty() || self.keys.application(row) == digest;
-                (!right).then_some((Thing::Application, Wrong::Changed))
-            }
-        };
-        let case = match (&subject.case, &said.case) {
-            (None, None) => None,
-            (None, Some(_)) => (!said.erased).then_some((Thing::Case, Wrong::Missing)),
-            (Some(_), None) if said.lines > 0 => None,
-            (Some(_), None) => unaudited(Thing::Case),
-            (Some(row), Some(payload)) => (!payload.is(row)).then_some((Thing::Case, Wrong::Changed)),
-        };
-        application.into_iter().chain(case).for_each(|(thing, how)| wrong(thing, how));
-        for row in &subject.decisions {
-            let thing = Thing::Decision(row.number);
-            match said.decisions.get(&row.number) {
-                None => unaudited(thing).into_iter().for_each(|(thing, how)| wrong(thing, how)),
-                Some(_) if said.erased && row.is_erased() => {}
-                Some(digest) if self.keys.decision(row) == *digest => {}
-                Some(_) => wrong(thing, Wrong::Changed),
+        let mut wrong = Vec::new();
+        wrong.extend(self.application(subject.application.as_ref(), &said).map(|how| (Thing::Application, how)));
+        wrong.extend(said.case(subject.case.as_ref()).map(|how| (Thing::Case, how)));
+        let decisions = subject.decisions.iter().map(|row| (Thing::Decision(row.number), self.keys.decision(row)));
+        let documents = subject.documents.iter().map(|row| (Thing::Document(row.key), self.keys.document(row)));
+        let mut named = said.named;
+        for (thing, digest) in decisions.chain(documents) {
+            match named.remove(&thing) {
+                None => wrong.push((thing, Wrong::Unaudited)),
+                Some(said) if said.digest != digest => wrong.push((thing, Wrong::Changed)),
+                Some(_) => {}
             }
         }
-        let stored = |number: &u32| subject.decisions.iter().any(|row| row.number == *number);
-        for number in said.decisions.keys().filter(|number| !said.erased && !stored(number)) {
-            wrong(Thing::Decision(*number), Wrong::Missing);
-        }
+        wrong.extend(named.into_iter().filter(|(_, said)| !said.erased).map(|(thing, _)| (thing, Wrong::Missing)));
+        wrong.retain(|(thing, _)| !subject.unreadable.contains(thing));
+        wrong.extend(subject.unreadable.into_iter().map(|thing| (thing, Wrong::Unreadable)));
+        wrong.into_iter().for_each(|(thing, wrong)| self.faults.push(Fault::Stored { id, thing, wrong }));
     }
 
-    /// Removes lines that say nothing, because they are copies or not genuine, and brings the others into their order.
-    /// A copy has the commitment of its original, and is about the same application.
+    /// What is wrong with the application: it stays when its bodies go.
+    fn application(&self, row: Option<&Application<'_>>, said: &Said<'_>) -> Option<Wrong> {
+        let (row, intake) = match (row, &said.intake) {
+            (None, None) => return None,
+            (None, Some(_)) => return Some(Wrong::Missing),
+            (Some(_), None) => return Some(Wrong::Unaudited),
+            (Some(row), Some(intake)) => (row, intake),
+        };
+        let gone = said.erased && row.raw.is_empty() && row.content.iter().all(|byte| *byte == 0);
+        let bodies =
+            || intake.content == Some(self.keys.content(row.content)) && intake.raw == Some(self.keys.raw(row.raw));
+        let right = intake.application == self.keys.application(row) && (gone || bodies());
+        (!right).then_some(Wrong::Changed)
+    }
+
+    /// Removes copies, and brings the others into their order. A copy has the commitment of its original, and is about
+    /// the same application.
     fn copies(&mut self, lines: &mut Vec<Line<'_>>) {
         let place = |line: &Line<'_>| (line.position.unwrap_or(i64::MAX), line.id);
         lines.sort_by(|a, b| a.commitment.cmp(b.commitment).then_with(|| place(a).cmp(&place(b))));
         lines.dedup_by(|copy, original| {
-            let copied = copy.commitment == original.commitment && !copy.is_before();
+            let copied = copy.commitment == original.commitment;
             if copied {
                 let (land, id) = (copy.entry.land, copy.id);
                 let position = copy.position.and_then(|position| u64::try_from(position).ok());
@@ -172,48 +211,49 @@ impl<'k> Comparison<'k> {
     fn said<'a>(&self, lines: &[Line<'a>]) -> Said<'a> {
         let mut said = Said::default();
         for line in lines {
-            if line.is_before() {
-                said.before = true;
-                continue;
-            }
             // What is not genuine is a fault of its own, and says nothing.
             if self.keys.commitment(&line.entry).0 != line.commitment {
                 continue;
             }
-            said.lines += 1;
-            said.erased |= line.entry.action == "erased";
+            if line.entry.action == "erased" {
+                said.erased = true;
+                said.named.values_mut().for_each(|named| named.erased = true);
+            }
             let Ok(payload) = serde_json::from_slice::<Payload<'a>>(line.entry.payload) else { continue };
-            said.application = payload.application.or(said.application);
-            if let (Some(number), Some(digest)) = (payload.decision_no, payload.decision) {
-                said.decisions.insert(number, digest);
-            }
-            if payload.outcome.is_some() {
-                said.case = Some(payload);
-            }
+            said.add(payload);
         }
         said
     }
 }
 
-impl Line<'_> {
-    fn is_before(&self) -> bool {
-        self.position == Some(0) && self.commitment.is_empty()
+impl<'a> Said<'a> {
+    fn add(&mut self, payload: Payload<'a>) {
+        let decision = payload.decision_no.map(Thing::Decision).zip(payload.decision);
+        if decision.is_some() {
+            (self.outcome, self.automatic) = (payload.outcome, payload.automatic.unwrap_or_default());
+        }
+        let document = payload.document.map(Thing::Document).zip(payload.content);
+        for (thing, digest) in decision.into_iter().chain(document) {
+            self.named.insert(thing, Named { digest, erased: false });
+        }
+        let Payload { service, ars, content, raw, .. } = payload;
+        if let Some(application) = payload.application {
+            self.intake = Some(Intake { application, content, raw, service, ars });
+        }
     }
-}
 
-impl Payload<'_> {
-    /// Whether the case is what this line says; what it does not say may be anything.
-    fn is(&self, case: &Case<'_>) -> bool {
-        let word = |said: &Option<Cow<'_, str>>, stored: &str| said.as_deref().is_none_or(|said| said == stored);
-        word(&self.service, case.service)
-            && word(&self.ars, case.ars)
-            && word(&self.outcome, case.outcome)
-            && self.automatic.is_none_or(|automatic| automatic == case.automatic)
-    }
-}
-
-impl Decision<'_> {
-    fn is_erased(&self) -> bool {
-        [self.decision, self.trace, self.context].iter().any(|body| body.is_empty())
+    /// What is wrong with the case: it stays when bodies go.
+    fn case(&self, row: Option<&Case<'_>>) -> Option<Wrong> {
+        let (row, intake) = match (row, &self.intake) {
+            (None, None) => return None,
+            (None, Some(_)) => return Some(Wrong::Missing),
+            (Some(_), None) => return Some(Wrong::Unaudited),
+            (Some(row), Some(intake)) => (row, intake),
+        };
+        let right = intake.service.as_deref() == Some(row.service)
+            && intake.ars.as_deref() == Some(row.ars)
+            && self.outcome.as_deref().unwrap_or(row.state) == row.outcome
+            && self.automatic == row.automatic;
+        (!right).then_some(Wrong::Changed)
     }
 }

@@ -2,6 +2,7 @@
 
 use domain::{ApplicationId, Land};
 use std::fmt;
+use uuid::Uuid;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,7 +35,9 @@ pub enum Thing {
     Application,
     Case,
     /// By its number.
-    Decision(u32),
+    Decision(i64),
+    /// By its key in the file.
+    Document(Uuid),
 }
 
 /// How it differs from the audit.
@@ -46,6 +49,8 @@ pub enum Wrong {
     Missing,
     /// No line of the audit speaks of it.
     Unaudited,
+    /// Nothing of this program stands there.
+    Unreadable,
 }
 
 impl fmt::Display for Thing {
@@ -54,6 +59,7 @@ impl fmt::Display for Thing {
             Self::Application => f.write_str("what was sent"),
             Self::Case => f.write_str("its case"),
             Self::Decision(number) => write!(f, "decision {number}"),
+            Self::Document(key) => write!(f, "document {key}"),
         }
     }
 }
@@ -64,6 +70,7 @@ impl fmt::Display for Wrong {
             Self::Changed => "is not what was audited",
             Self::Missing => "is missing",
             Self::Unaudited => "has no audit entry",
+            Self::Unreadable => "cannot be read",
         })
     }
 }

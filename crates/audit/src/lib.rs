@@ -3,8 +3,8 @@
 //! Three things hold each other. A *commitment* is the keyed digest of an entry, made by whoever writes it: the database
 //! alone can make none. A *link* gives an entry its position behind the one before it. A *checkpoint* witnesses all new
 //! commitments outside the database, so that even who has the keys and rewrites everything is found, at the entry.
-//! What an entry speaks of – the stored application, its decisions – it names by a keyed digest, and [`Comparison`] looks
-//! whether it is still that. Pure: rows come in, links and findings go out.
+//! What an entry speaks of – the stored application, its decisions and documents – it names by keyed digests, and
+//! [`Comparison`] looks whether it is still that. Pure: rows come in, links and findings go out.
 
 mod checkpoint;
 mod compare;
@@ -16,10 +16,10 @@ mod verify;
 mod tests;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Mark, Signer};
-pub use compare::{Application, Case, Comparison, Decision, Line, Subject};
+pub use compare::{Application, Case, Comparison, Decision, Document, Line, Subject};
 pub use fault::{Fault, Faults, Thing, Wrong};
 pub use trail::{Trail, Witness};
-pub use verify::{Report, Tail, Verifier};
+pub use verify::{Report, Row, Tail, Verifier};
 
 use domain::{ApplicationId, Digest, Land, Secret};
 use jiff::Timestamp;
@@ -43,6 +43,11 @@ pub struct Link {
     /// From 1 on.
     pub position: u64,
     pub head: Digest,
+}
+
+impl Link {
+    /// Where every chain begins.
+    pub const START: Self = Self { position: 0, head: Digest([0; 32]) };
 }
 
 /// The keys of the audit, derived from the master secret.
@@ -76,19 +81,23 @@ impl Keys {
     }
 
     /// The link behind another one.
-    pub fn link(&self, land: Land, before: Option<&Link>, commitment: &Digest) -> Link {
-        let position = before.map_or(0, |link| link.position).saturating_add(1);
-        let head = before.map_or([0; 32], |link| link.head.0);
-        let place = position.to_be_bytes();
-        Link { position, head: self.chain.mac([land.code().as_bytes(), place.as_slice(), &head, &commitment.0]) }
+    pub fn link(&self, land: Land, before: &Link, commitment: &Digest) -> Link {
+        let position = before.position.saturating_add(1);
+        let (place, head) = (position.to_be_bytes(), &before.head.0);
+        Link { position, head: self.chain.mac([land.code().as_bytes(), place.as_slice(), head, &commitment.0]) }
     }
 
-    /// What stands for content in a payload: nobody without the key can tell from it what was sent.
-    pub fn content(&self, content: &Digest) -> Digest {
-        self.content.mac([content.0.as_slice()])
+    /// What stands for content in a payload, as `content`: nobody without the key can tell from it what was sent.
+    pub fn content(&self, content: &[u8]) -> Digest {
+        self.content.mac([content])
     }
 
-    /// What stands for a stored application in a payload, as `application`.
+    /// What stands for a message as it came, as `raw`.
+    pub fn raw(&self, raw: &[u8]) -> Digest {
+        self.content.mac([b"raw".as_slice(), raw])
+    }
+
+    /// What stands for a stored application without its bodies, as `application`: it outlives them.
     pub fn application(&self, row: &Application<'_>) -> Digest {
         let micros = [row.observed_at, row.received_at].map(|at| at.as_microsecond().to_be_bytes());
         self.content.mac([
@@ -98,15 +107,45 @@ impl Keys {
             row.client_id.as_bytes(),
             row.ars.as_bytes(),
             row.form_version.as_bytes(),
-            row.content,
-            row.raw,
             micros.as_flattened(),
         ])
     }
 
-    /// What stands for a stored decision in a payload, as `decision` beside its `decision_no`.
+    /// What stands for a stored decision, as `decision` beside its `decision_no`.
     pub fn decision(&self, row: &Decision<'_>) -> Digest {
-        let number = row.number.to_be_bytes();
-        self.content.mac([b"decision".as_slice(), &number, row.decision, row.trace, row.context])
+        let notice = row.notice_id.map(|id| id.0);
+        let [notice, rule_set, data] =
+            [notice.as_ref().map(|id| id.as_bytes().as_slice()), row.rule_set.map(str::as_bytes), row.data].map(part);
+        self.content.mac([
+            b"decision".as_slice(),
+            &row.number.to_be_bytes(),
+            notice.0,
+            notice.1,
+            rule_set.0,
+            rule_set.1,
+            &row.decided_at.as_microsecond().to_be_bytes(),
+            row.decision,
+            row.trace,
+            row.context,
+            data.0,
+            data.1,
+        ])
     }
+
+    /// What stands for a document in the file, as `content` beside its key as `document`.
+    pub fn document(&self, row: &Document<'_>) -> Digest {
+        self.content.mac([
+            b"document".as_slice(),
+            row.key.as_bytes(),
+            row.kind.as_bytes(),
+            &row.at.as_microsecond().to_be_bytes(),
+            row.actor.as_bytes(),
+            row.body,
+        ])
+    }
+}
+
+/// Something that may not be there is not the same as something empty.
+fn part(bytes: Option<&[u8]>) -> (&[u8], &[u8]) {
+    bytes.map_or((b"none", b""), |bytes| (b"some", bytes))
 }

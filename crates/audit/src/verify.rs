@@ -4,6 +4,15 @@ use crate::{Entry, Fault, Faults, Keys, Link, Witness};
 use domain::{Digest, Land};
 use jiff::Timestamp;
 
+/// A row with a place as it is stored: nothing where something stands that this program does not write.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    pub position: u64,
+    pub entry: Option<Entry<'a>>,
+    pub commitment: Option<Digest>,
+    pub head: Option<Digest>,
+}
+
 /// What the walk over one chain found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
@@ -19,54 +28,64 @@ pub struct Verifier<'k> {
     keys: &'k Keys,
     witness: &'k Witness,
     land: Land,
-    last: Option<Link>,
+    reached: u64,
+    /// The last head as it is stored and as it should be: a wrong one is one fault, not also one of its follower.
+    /// Neither behind a gap: what was missing is the fault, not what follows.
+    last: [Option<Digest>; 2],
     report: Report,
 }
 
 impl<'k> Verifier<'k> {
     pub fn new(keys: &'k Keys, witness: &'k Witness, land: Land) -> Self {
-        Self { keys, witness, land, last: None, report: Report::default() }
+        Self { keys, witness, land, reached: 0, last: [Some(Link::START.head); 2], report: Report::default() }
     }
 
     /// The next chained row of the Land.
-    pub fn row(&mut self, entry: &Entry<'_>, commitment: &Digest, link: &Link) {
-        let (land, position) = (self.land, link.position);
-        let reached = self.reached();
+    pub fn row(&mut self, row: &Row<'_>) {
+        let (land, position) = (self.land, row.position);
         self.report.entries += 1;
-        if position <= reached {
+        if position <= self.reached {
             return self.report.faults.push(Fault::Doubled { land, position });
         }
-        if position > reached + 1 {
-            self.report.faults.push(Fault::Missing { land, position: reached + 1, to: position - 1 });
+        if position > self.reached + 1 {
+            self.report.faults.push(Fault::Missing { land, position: self.reached + 1, to: position - 1 });
+            self.last = [None; 2];
         }
-        let genuine = self.keys.commitment(entry) == *commitment;
-        let witnessed = self.witness.confirms(land, position, commitment);
-        // Behind a gap nothing can be linked anew without the key: what was missing is the fault, not what follows.
-        let linked = position > reached + 1 || self.keys.link(land, self.last.as_ref(), commitment) == *link;
-        match (genuine, linked, witnessed) {
+        self.reached = position;
+        let commitment = row.commitment;
+        let genuine = row.entry.is_some_and(|entry| commitment == Some(self.keys.commitment(&entry)));
+        let linked = self.follow(row);
+        match (genuine, linked, commitment.and_then(|it| self.witness.confirms(land, position, &it))) {
             (false, _, _) => self.report.faults.push(Fault::Changed { land, position }),
             (true, false, _) => self.report.faults.push(Fault::Unlinked { land, position }),
             (true, true, Some(false)) => self.report.faults.push(Fault::NotAsWitnessed { land, position }),
             (true, true, None) => self.report.unwitnessed += 1,
             (true, true, Some(true)) => {}
         }
-        self.last = Some(*link);
     }
 
-    /// A row that is no entry.
-    pub fn unreadable(&mut self, id: i64) {
-        self.report.faults.push(Fault::Unreadable { id });
-    }
-
-    fn reached(&self) -> u64 {
-        self.last.map_or(0, |link| link.position)
+    /// Whether the row hangs on the one before it.
+    fn follow(&mut self, row: &Row<'_>) -> bool {
+        let position = row.position.saturating_sub(1);
+        let behind = |head: Option<Digest>| {
+            let before = Link { position, head: head? };
+            Some(self.keys.link(self.land, &before, &row.commitment?).head)
+        };
+        let [stored, ought] = self.last;
+        let head = behind(ought);
+        let linked = match (stored, ought) {
+            (None, None) => true,
+            _ => row.head.is_some() && (head == row.head || stored != ought && behind(stored) == row.head),
+        };
+        self.last = [row.head, head.or(row.head)];
+        linked
     }
 
     /// The end: what was witnessed must have been there.
     pub fn finish(mut self) -> Report {
-        let (land, reached, to) = (self.land, self.reached(), self.witness.length(self.land));
-        if to > reached {
-            self.report.faults.push(Fault::Missing { land, position: reached + 1, to });
+        let (land, to) = (self.land, self.witness.length(self.land));
+        if to > self.reached {
+            self.report.faults.push(Fault::Missing { land, position: self.reached + 1, to });
         }
         self.report
     }
@@ -79,8 +98,6 @@ pub struct Tail {
     /// Entries that the sequencer has not reached, and the oldest.
     pub waiting: u64,
     pub oldest: Option<Timestamp>,
-    /// Entries from before there was a chain: they prove nothing.
-    pub before: u64,
 }
 
 impl Tail {

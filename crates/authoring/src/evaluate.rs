@@ -6,7 +6,7 @@ use rules::EarlierClaim;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
-use workflow::{Effect, Event, Office, Rejection, Surroundings};
+use workflow::{Effect, Event, Office, Rejection, Surroundings, Taken};
 
 /// Who tries: may claim whatever the envelopes say, and whose evidence counts.
 pub fn trusted() -> Arc<Sender> {
@@ -33,13 +33,16 @@ pub fn evaluate(
     let submission = office.decode(bytes.to_vec(), sender, id, at)?;
     let form = office.validate(&submission);
     let keys = form.as_ref().map(|valid| office.once_keys(&submission, valid)).unwrap_or_default();
-    let claims = |name: &str| earlier.get(name).cloned().unwrap_or_default();
+    let claims = |name: &str| {
+        let earlier = earlier.get(name).cloned().unwrap_or_default();
+        Taken { highest: u32::try_from(earlier.len()).unwrap_or(u32::MAX), earlier }
+    };
     let once = keys.into_iter().map(|key| (claims(&key.name), key)).map(|(claims, key)| (key, claims)).collect();
     let effects = office.step(&Event::Received { submission, form }, &Surroundings { once }, at);
     let decided = effects.into_iter().find_map(|effect| match effect {
         Effect::Decide(decided) => Some(decided.decision),
         _ => None,
     });
-    // INVARIANT: an application that arrives is always decided; see `Office::step`.
+    // INVARIANT: an application is decided where it waits for no register, and here none can be asked.
     Ok(decided.unwrap_or_else(|| unreachable!("an arriving application is always decided")))
 }

@@ -194,13 +194,19 @@ pub struct Decision {
     pub trace: Option<Trace>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FormError>,
+    /// The reasons in words of whoever decided, where no machine did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<String>,
+    /// The official who decided. Stays in the house.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<String>,
 }
 
 impl Decision {
     /// What may leave the house (results exchange, portal, citizen): while a person decides, nothing of the
     /// machine's proposal, amounts, checks or inner reasons (guarantee 11, § 88 Abs. 5 AO).
     pub fn outward(&self) -> Self {
-        let mut out = Self { trace: None, ..self.clone() };
+        let mut out = Self { trace: None, decided_by: None, ..self.clone() };
         if out.outcome == Outcome::Referred {
             out.referral = None;
             out.result.clear();

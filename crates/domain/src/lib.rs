@@ -20,5 +20,5 @@ pub use digest::{Digest, Secret};
 pub use envelope::{Attachment, Channel, Envelope, Evidence, Sender, TrustLevel};
 pub use ids::{ApplicationId, ClientId, IdError, NoticeId, SenderName, ServiceName};
 pub use rust_decimal::Decimal;
-pub use time::{berlin_date, berlin_iso};
+pub use time::{berlin_date, berlin_iso, berlin_start};
 pub use trace::{Fact, FunctionUsed, LayerNorm, ParameterUsed, TableUsed, Trace};

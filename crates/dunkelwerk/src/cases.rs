@@ -83,7 +83,7 @@ pub async fn show(config: &Config, id: ApplicationId, as_json: bool) -> Result<(
 
 /// The newest decision with its trace, as it was stored.
 fn decision(view: &CaseView) -> Result<Option<Decision>, Failure> {
-    let Some(row) = &view.decision else { return Ok(None) };
+    let Some(row) = view.decisions.last() else { return Ok(None) };
     let unreadable = |e: serde_json::Error| Failure::Unreachable(format!("the stored decision cannot be read: {e}"));
     let mut decision: Decision = serde_json::from_slice(&row.decision).map_err(unreadable)?;
     decision.trace = serde_json::from_slice::<Option<Trace>>(&row.trace).map_err(unreadable)?;

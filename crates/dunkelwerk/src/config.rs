@@ -3,9 +3,10 @@
 use crate::failure::Failure;
 use domain::{Secret, Sender};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use workflow::Risk;
+use workflow::{Official, Risk};
 
 /// The settings file with its defaults.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +20,30 @@ struct File {
     limits: Limits,
     risk_file: Option<PathBuf>,
     audit_sink: Option<PathBuf>,
+    official: Vec<Official>,
+    register: Vec<RegisterSettings>,
+}
+
+/// How one register is asked: over HTTP at `url`, or by message with `routing_key`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisterSettings {
+    /// As workflows name it.
+    pub name: String,
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub routing_key: Option<String>,
+    /// File with the bearer token for `url`.
+    #[serde(default)]
+    pub token_file: Option<PathBuf>,
+    /// How long an answer over HTTP may take.
+    #[serde(default = "ten")]
+    pub seconds: u64,
+}
+
+fn ten() -> u64 {
+    10
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,6 +71,8 @@ pub struct Config {
     pub senders: Vec<Sender>,
     pub backdating_days: i64,
     pub risk: Risk,
+    pub officials: Vec<Official>,
+    pub registers: Vec<RegisterSettings>,
     secret_file: Option<PathBuf>,
     audit_sink: Option<PathBuf>,
     /// The settings file itself.
@@ -53,10 +80,12 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings file again; what a running process can change afterwards is rules, workflows and risk.
+    /// Reads the settings file again; what a running process can change afterwards is rules, workflows, risk and
+    /// officials.
     pub fn reread(&mut self) -> Result<(), Failure> {
         let now = Self::read(self.path.as_deref())?;
         (self.rules, self.workflows, self.risk) = (now.rules, now.workflows, now.risk);
+        self.officials = now.officials;
         Ok(())
     }
 
@@ -82,6 +111,7 @@ impl Config {
             let text = format!("sender {}: trusted_evidence names each kind; \"*\" is no kind", sender.name);
             return Err(Failure::Usage(text));
         }
+        people(&file.official).and_then(|()| registers(&file.register)).map_err(Failure::Usage)?;
         let risk_file = environment("DUNKELWERK_RISK").map(PathBuf::from).or(file.risk_file);
         let risk = risk_file.as_deref().map(risk).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -95,6 +125,8 @@ impl Config {
             senders: file.sender,
             backdating_days: file.limits.backdating_days,
             risk,
+            officials: file.official,
+            registers: file.register,
             secret_file: file.secret_file,
             audit_sink: environment("DUNKELWERK_AUDIT_SINK").map(PathBuf::from).or(file.audit_sink),
             path: path.map(Path::to_owned),
@@ -138,6 +170,38 @@ impl Config {
         let name = domain::SenderName::new("demo").map_err(|e| Failure::Usage(e.to_string()))?;
         Ok(Sender { token_sha256: Some(domain::Digest::of(b"demo").hex()), ..Sender::for_trying(name) })
     }
+}
+
+/// Names that are unique, places that are some, deputies that are there.
+fn people(officials: &[Official]) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    let mut tokens = BTreeSet::new();
+    for official in officials {
+        if let Some(fault) = official.fault() {
+            return Err(format!("official {}: {fault}", official.name));
+        }
+        if !names.insert(&official.name) || official.token_sha256.as_ref().is_some_and(|hash| !tokens.insert(hash)) {
+            return Err(format!("official {}: name and token_sha256 must be its own", official.name));
+        }
+    }
+    let known = |official: &Official| official.deputy.iter().find(|deputy| !names.contains(&deputy.name)).cloned();
+    match officials.iter().find_map(|official| Some((official, known(official)?))) {
+        Some((official, odd)) => Err(format!("official {}: the deputy {} is no official", official.name, odd.name)),
+        None => Ok(()),
+    }
+}
+
+fn registers(registers: &[RegisterSettings]) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    for register in registers {
+        if !names.insert(&register.name) {
+            return Err(format!("register {}: is there twice", register.name));
+        }
+        if register.url.is_some() == register.routing_key.is_some() {
+            return Err(format!("register {}: set either url (HTTP) or routing_key (AMQP)", register.name));
+        }
+    }
+    Ok(())
 }
 
 /// The risk settings: who may read them is a right of its own, so the file must not be open to everyone on the machine.

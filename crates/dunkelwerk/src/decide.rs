@@ -32,6 +32,7 @@ pub fn decide(mut config: Config, arguments: &Decide) -> Result<(), Failure> {
 /// An office for trying: nothing is drawn, no key is known, and a receipt long ago is what one wants to look at.
 pub fn trial_office(config: &mut Config, sources: &Sources) -> Result<Office, Failure> {
     config.risk.sample.clear();
+    config.registers.clear();
     config.backdating_days = i64::from(i32::MAX);
     load::office(config, sources, Vec::new(), &Secret::new(b"decide"))
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use workflow::{Draw, Office, Place};
+use workflow::{Draw, DrawTime, Office, Place};
 
 /// Requests under way at once.
 const WINDOW: usize = 128;
@@ -38,7 +38,7 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let started_at = first_start(&folder)?;
     if config.risk.sample.is_empty() {
         let share = SAMPLE.parse().map_err(|_| Failure::Usage(format!("{SAMPLE} is no share")))?;
-        config.risk.sample.push(Draw { place: Place::default(), share });
+        config.risk.sample.push(Draw { place: Place::default(), share, time: DrawTime::Before });
     }
     let secret = config.secret(&folder.join("secret.key"))?;
     let senders = vec![Config::built_in_sender()?];

@@ -91,6 +91,8 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         senders: senders.into_iter().map(Arc::new).collect(),
         backdating_days: config.backdating_days,
         risk: config.risk.clone(),
+        registers: config.registers.iter().map(|register| register.name.clone()).collect(),
+        officials: config.officials.iter().cloned().map(Arc::new).collect(),
     };
     Ok(Office::new(workflows, book, settings, secret))
 }

@@ -24,7 +24,7 @@ pub async fn replay(config: &Config) -> Result<(), Failure> {
     loop {
         let rows = store.replayable(after, PAGE).await?;
         let Some(last) = rows.last() else { break };
-        after = Some(last.application.application_id);
+        after = Some((last.decision.application_id, last.decision.decision_no));
         for row in &rows {
             fetch(&*store, row, &mut archive).await?;
             decisions += 1;
@@ -53,6 +53,7 @@ fn stored(row: &ReplayRow) -> Replay<'_> {
         rule_set: decision.rule_set.as_deref(),
         decision_no: u32::try_from(decision.decision_no).unwrap_or_default(),
         raw: &row.application.raw,
+        data: decision.data.as_deref(),
         stored: Stored {
             decision: decision.decision.clone(),
             trace: decision.trace.clone(),

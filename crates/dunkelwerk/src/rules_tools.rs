@@ -155,7 +155,7 @@ pub async fn simulate(mut config: Config, arguments: &RulesSimulate) -> Result<(
         loop {
             let rows = store.replayable(after, PAGE).await?;
             let Some(last) = rows.last() else { break };
-            after = Some(last.application.application_id);
+            after = Some((last.decision.application_id, last.decision.decision_no));
             for row in &rows {
                 let id = row.application.application_id.to_string();
                 both(&id, &row.application.raw, &trusted());

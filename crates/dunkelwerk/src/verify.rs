@@ -4,20 +4,21 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::{audit_sink, operate, output};
 use audit::{
-    Application, Case, Comparison, Decision, Faults, Keys, Line, Report, Signer, Subject, Tail, Verifier, Witness,
+    Application, Case, Comparison, Decision, Document, Faults, Keys, Line, Report, Row, Signer, Subject, Tail, Thing,
+    Verifier, Witness,
 };
-use domain::{ApplicationId, Digest, Land};
+use domain::{ApplicationId, Digest, Land, NoticeId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use storage::{ChainedRow, Dossier, Store};
+use storage::{AuditRow, AuditedCase, ChainedRow, Part, Store};
 use uuid::Uuid;
-use worker::{audit_entry, audit_link, audit_mark};
+use worker::{audit_entry, audit_mark};
 
 /// Lines of the audit read at once.
 const LINES: u32 = 5_000;
 /// Applications read at once; each may have bodies of megabytes.
-const DOSSIERS: u32 = 500;
+const APPLICATIONS: u32 = 500;
 
 /// What all walks share.
 struct Walk {
@@ -67,12 +68,13 @@ async fn witness(
     signer: &Signer,
 ) -> Result<(Witness, Vec<String>), Failure> {
     // Asked for first: a running service adds to the sink before it notes it.
-    let noted = store.witness().await?.map(|row| audit_mark(&row)).transpose()?;
+    let noted = store.witness().await?.map(|row| audit_mark(&row)).transpose();
+    let mut trouble: Vec<String> = noted.as_ref().err().map(ToString::to_string).into_iter().collect();
     let Some(path) = sink.or_else(|| config.audit_sink()) else {
         output::error("no audit_sink: whoever has the keys and the database could have rewritten both");
-        return Ok((Witness::default(), Vec::new()));
+        return Ok((Witness::default(), trouble));
     };
-    let (mut witness, mut trouble) = (Witness::new(noted), Vec::new());
+    let mut witness = Witness::new(noted.unwrap_or_default());
     let key = signer.public_key();
     let read = audit_sink::read(&path, &mut |line| {
         // What follows a line that does not count is not believed.
@@ -104,13 +106,8 @@ impl Walk {
             whole.faults.extend(report.faults);
         }
         let mut tail = Tail::default();
-        for land in self.store.lands().await?.iter().filter(|land| Land::from_short(land).is_none()) {
-            let mut after = 0;
-            while let Some(rows) = page(self.store.chained(land, after, LINES).await?) {
-                rows.iter().for_each(|row| tail.unreadable(row.seq));
-                after = end(&rows);
-            }
-        }
+        let lands: Vec<&str> = Land::ALL.iter().map(|land| land.short()).collect();
+        self.store.strangers(&lands).await?.into_iter().for_each(|id| tail.unreadable(id));
         let mut after = i64::MIN;
         while let Some(rows) = page(self.store.unchained(after, LINES).await?) {
             rows.iter().for_each(|row| self.outside(row, &mut tail));
@@ -121,17 +118,19 @@ impl Walk {
 
     async fn chain(&self, land: Land) -> Result<Report, Failure> {
         let mut verifier = Verifier::new(&self.keys, &self.witness, land);
-        let mut after = 0;
+        let mut after = (0, 0);
         while let Some(rows) = page(self.store.chained(land.short(), after, LINES).await?) {
             for row in &rows {
-                match (audit_entry(&row.entry), row.link(), commitment(row)) {
-                    (Some(entry), Some(link), Some(commitment)) => {
-                        verifier.row(&entry, &commitment, &audit_link(&link))
-                    }
-                    _ => verifier.unreadable(row.seq),
-                }
+                let entry = row.entry.as_ref();
+                verifier.row(&Row {
+                    // What is no number stands behind all numbers.
+                    position: row.position.and_then(|position| u64::try_from(position).ok()).unwrap_or(u64::MAX),
+                    entry: entry.and_then(audit_entry),
+                    commitment: entry.and_then(commitment),
+                    head: row.head,
+                });
             }
-            after = end(&rows);
+            after = rows.last().map_or(after, |row| (row.position.unwrap_or(i64::MAX), row.seq));
             self.done(&self.entries, rows.len());
         }
         Ok(verifier.finish())
@@ -139,12 +138,11 @@ impl Walk {
 
     /// A line without a place.
     fn outside(&self, row: &ChainedRow, tail: &mut Tail) {
-        match (audit_entry(&row.entry), commitment(row)) {
-            _ if row.position == Some(0) && row.entry.commitment.is_empty() => tail.before += 1,
-            (Some(entry), Some(commitment)) => {
+        match row.entry.as_ref().and_then(|row| Some((audit_entry(row)?, commitment(row)?))) {
+            Some((entry, commitment)) => {
                 tail.unchained(&self.keys, row.seq, &entry, &commitment, row.position.is_none());
             }
-            _ => tail.unreadable(row.seq),
+            None => tail.unreadable(row.seq),
         }
     }
 
@@ -153,11 +151,11 @@ impl Walk {
         let mut comparison = Comparison::new(&self.keys);
         let mut from = Some(Uuid::nil());
         while let Some(first) = from {
-            let dossiers = self.store.dossiers(ApplicationId(first), DOSSIERS).await?;
-            dossiers.iter().for_each(|dossier| comparison.take(dossier.application_id, subject(dossier)));
-            let next = |last: &Dossier| last.application_id.0.as_u128().checked_add(1).map(Uuid::from_u128);
-            from = dossiers.last().and_then(next);
-            self.done(&self.applications, dossiers.len());
+            let cases = self.store.audited(ApplicationId(first), APPLICATIONS).await?;
+            cases.iter().for_each(|case| comparison.take(case.application_id, subject(case)));
+            let next = |last: &AuditedCase| last.application_id.0.as_u128().checked_add(1).map(Uuid::from_u128);
+            from = cases.last().and_then(next);
+            self.done(&self.applications, cases.len());
         }
         Ok(comparison.finish())
     }
@@ -174,50 +172,67 @@ fn page(rows: Vec<ChainedRow>) -> Option<Vec<ChainedRow>> {
     (!rows.is_empty()).then_some(rows)
 }
 
-/// Where a page of a chain ends.
-fn end(rows: &[ChainedRow]) -> i64 {
-    rows.last().and_then(|row| row.position).unwrap_or(i64::MAX)
-}
-
-fn commitment(row: &ChainedRow) -> Option<Digest> {
-    Digest::try_from(row.entry.commitment.clone()).ok()
+fn commitment(row: &AuditRow) -> Option<Digest> {
+    Digest::try_from(row.commitment.as_slice()).ok()
 }
 
 /// What is stored of an application as the comparison sees it.
-fn subject(dossier: &Dossier) -> Subject<'_> {
-    let application = dossier.application.as_ref().map(|row| Application {
+fn subject(case: &AuditedCase) -> Subject<'_> {
+    let application = case.application.as_ref().map(|row| Application {
         sender: &row.identity.sender,
         service: &row.identity.service,
         client_id: &row.identity.client_id,
         ars: &row.ars,
         form_version: &row.form_version,
-        content: &row.content.0,
-        raw: &row.raw,
         observed_at: row.observed_at,
         received_at: row.received_at,
+        content: &row.content.0,
+        raw: &row.raw,
     });
-    let case = dossier.case.as_ref().map(|row| Case {
+    let of_case = case.case.as_ref().map(|row| Case {
         service: &row.service,
         ars: &row.ars,
+        state: &row.state,
         outcome: &row.outcome,
         automatic: row.automatic,
     });
-    let decisions = dossier.decisions.iter().map(|row| Decision {
-        number: u32::try_from(row.decision_no).unwrap_or(u32::MAX),
+    let decisions = case.decisions.iter().map(|row| Decision {
+        number: row.decision_no.into(),
+        notice_id: row.notice_id.map(NoticeId),
+        rule_set: row.rule_set.as_deref(),
+        decided_at: row.decided_at,
         decision: &row.decision,
         trace: &row.trace,
         context: &row.context,
+        data: row.data.as_deref(),
     });
-    let line = |row: &'_ ChainedRow| {
-        let (id, position, commitment) = (row.seq, row.position, row.entry.commitment.as_slice());
-        audit_entry(&row.entry).map(|entry| Line { id, position, entry, commitment })
+    let documents = case.documents.iter().map(|row| Document {
+        key: row.key,
+        kind: &row.kind,
+        at: row.at,
+        actor: &row.actor,
+        body: &row.body,
+    });
+    let thing = |part: &Part| match part {
+        Part::Application => Thing::Application,
+        Part::Case => Thing::Case,
+        Part::Decision(number) => Thing::Decision((*number).into()),
+        Part::Document(key) => Thing::Document(*key),
     };
     Subject {
         application,
-        case,
+        case: of_case,
         decisions: decisions.collect(),
-        lines: dossier.lines.iter().filter_map(line).collect(),
+        documents: documents.collect(),
+        lines: case.lines.iter().filter_map(line).collect(),
+        unreadable: case.unreadable.iter().map(thing).collect(),
     }
+}
+
+/// A line of the audit as the comparison sees it; what cannot be read says nothing.
+fn line(row: &ChainedRow) -> Option<Line<'_>> {
+    let line = row.entry.as_ref()?;
+    Some(Line { id: row.seq, position: row.position, entry: audit_entry(line)?, commitment: &line.commitment })
 }
 
 fn summary(report: &Report, tail: &Tail, applications: u64, witness: &Witness, faults: u64) -> String {
@@ -226,10 +241,6 @@ fn summary(report: &Report, tail: &Tail, applications: u64, witness: &Witness, f
     let until =
         end.map_or_else(|| "without checkpoint".to_owned(), |mark| format!("up to checkpoint {} ({at})", mark.number));
     let oldest = tail.oldest.map_or(String::new(), |at| format!(" (oldest {at})"));
-    let before = match tail.before {
-        0 => String::new(),
-        n => format!("; {n} entries from before the chain prove nothing"),
-    };
     let verdict = match faults {
         0 if end.is_none() => "consistent, but nothing witnesses it".to_owned(),
         0 => "intact".to_owned(),
@@ -237,7 +248,7 @@ fn summary(report: &Report, tail: &Tail, applications: u64, witness: &Witness, f
         n => format!("{n} faults"),
     };
     format!(
-        "{} entries verified {until}; after it {} not witnessed, {} not chained{oldest}{before}; {applications} \
+        "{} entries verified {until}; after it {} not witnessed, {} not chained{oldest}; {applications} \
          applications compared: {verdict}",
         report.entries, report.unwitnessed, tail.waiting
     )

@@ -3,11 +3,12 @@
 use crate::coverage::Coverage;
 use crate::diagnostic::{Diagnostic, File};
 use crate::grammar::{Permission, Status};
-use crate::layers::{Base, Procedure, RuleSet};
+use crate::layers::{Base, Periods, Procedure, RuleSet};
 use crate::lint::FieldRead;
 use crate::load::load;
 use crate::value::Value;
 use crate::{Context, Facts};
+use calendar::Calendar;
 use domain::{Ars, Decision, Land, Regime, ServiceName};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ pub struct RuleBook {
     pub(crate) fields: BTreeMap<ServiceName, BTreeSet<FieldRead>>,
     pub(crate) declared: Vec<Declared>,
     pub(crate) tree: Arc<SourceTree>,
+    pub(crate) calendar: Option<Arc<Calendar>>,
 }
 
 /// Who decides for a service: by place, and by how a key begins where one office serves a whole Land or a part of it.
@@ -219,6 +221,14 @@ impl RuleBook {
     /// What `rules/verfahren.toml` calls a regime.
     pub fn procedure_title(&self, regime: Regime) -> Option<&str> {
         self.procedures.get(regime.as_str()).map(|procedure| procedure.title.as_str())
+    }
+    /// The statutory periods under which a service's cases run in a place; nothing where nobody is competent.
+    pub fn periods(&self, service: &ServiceName, ars: &Ars) -> Option<&Periods> {
+        self.rule_set(service, ars)?.base.procedure.periods.as_ref()
+    }
+    /// `rules/kalender.toml`, where there is one.
+    pub fn calendar(&self) -> Option<&Calendar> {
+        self.calendar.as_deref()
     }
     /// The name of a configured place.
     pub fn place_name(&self, ars: &Ars) -> Option<&str> {

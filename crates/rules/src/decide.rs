@@ -56,6 +56,8 @@ impl Facts {
             notice_id: outcome.is_final().then(|| self.application_id.notice(self.decision_no)),
             trace: None,
             errors: Vec::new(),
+            grounds: None,
+            decided_by: None,
         }
     }
 }

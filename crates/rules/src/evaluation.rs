@@ -46,6 +46,9 @@ pub struct Context {
     /// The applicant wants a person to decide (Art. 22 Abs. 3 GDPR).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub person_requested: bool,
+    /// Why a person decides whatever the rules say: what happened in the case before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refer: Vec<ReferralReason>,
 }
 
 impl Context {
@@ -66,6 +69,7 @@ impl Context {
             stopped: false,
             stopped_over: Vec::new(),
             person_requested: false,
+            refer: Vec::new(),
         }
     }
 }

@@ -50,6 +50,9 @@ pub(crate) fn ask(rules: &RuleSet, case: &Case<'_>) -> Verdict {
             verdict.close(rules, why, why.german().to_owned());
         }
     }
+    for why in &context.refer {
+        verdict.close(rules, *why, why.german().to_owned());
+    }
     for kind in rules.required_evidence().iter().filter(|kind| !context.evidence.contains_key(*kind)) {
         verdict.close(rules, Why::EvidenceMissing, format!("Der Nachweis „{kind}“ fehlt."));
     }

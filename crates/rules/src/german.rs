@@ -37,7 +37,7 @@ pub(crate) fn script(error: &ParseErrorType) -> String {
 }
 
 /// What the TOML parser says.
-pub(crate) fn toml(message: &str) -> String {
+pub fn toml(message: &str) -> String {
     const WORDS: [(&str, &str); 14] = [
         ("unknown field", "unbekannter Schlüssel"),
         ("missing field", "es fehlt der Schlüssel"),

@@ -7,7 +7,7 @@ use crate::grammar::{Delegation, Frame, Parameter, Permission, Support};
 use crate::program::Program;
 use crate::value::Value;
 use calendar::Calendar;
-use domain::{Ars, Digest, Land, LayerNorm, Level};
+use domain::{Ars, Digest, Land, LayerNorm, Level, Regime};
 use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -117,6 +117,36 @@ pub(crate) struct Procedure {
     pub norms: BTreeMap<String, String>,
     #[serde(default, rename = "quelle")]
     pub _source: Option<String>,
+    /// Rule sets that were archived before there were periods have none.
+    #[serde(default, rename = "fristen")]
+    pub periods: Option<Periods>,
+}
+
+/// The statutory periods of a regime and what to think of when a case is opened again; from `rules/verfahren.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Periods {
+    /// Months after which the applicant may sue for inaction.
+    #[serde(rename = "untaetigkeit_monate")]
+    pub inaction_months: i64,
+    #[serde(rename = "untaetigkeit_norm")]
+    pub inaction_norm: String,
+    /// Weeks before that when somebody must see it.
+    #[serde(rename = "vorwarnung_wochen")]
+    pub warning_weeks: i64,
+    /// Months for a remedy from announcement on.
+    #[serde(rename = "rechtsbehelf_monate")]
+    pub remedy_months: i64,
+    #[serde(rename = "rechtsbehelf_norm")]
+    pub remedy_norm: String,
+    /// A sentence for the official who opens a decided case again.
+    #[serde(rename = "wiederaufnahme")]
+    pub reopening: String,
+    /// A sentence for the official who gets a remedy after its period.
+    #[serde(rename = "verspaetet")]
+    pub late: String,
+    #[serde(default, rename = "hinweis")]
+    pub _note: Option<String>,
 }
 
 /// Who decides for a service in a place.
@@ -144,6 +174,14 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
+    /// The law under which its cases run.
+    pub fn regime(&self) -> Regime {
+        self.base.frame.automatik.get_ref().regime
+    }
+    /// The remedy against its decisions, in words.
+    pub fn remedy(&self) -> Option<String> {
+        self.base.frame.automatik.get_ref().rechtsbehelf.clone()
+    }
     /// Content hash over exactly what can influence a decision under this rule set and form.
     pub fn hash(&self, form: &Digest) -> String {
         let parts = [crate::decide::ENGINE.as_bytes(), &self.base.digest.0, &self.digest.0, &form.0];

@@ -97,6 +97,11 @@ impl Service<'_> {
 impl<'a> Loader<'a> {
     fn load(&mut self) -> RuleBook {
         let procedures: BTreeMap<String, Procedure> = self.parse("verfahren.toml").unwrap_or_default();
+        for (name, _) in procedures.iter().filter(|(_, procedure)| procedure.periods.is_none() && !self.part) {
+            let message = format!("[{name}.fristen] fehlt: ohne sie läuft keine gesetzliche Frist");
+            let finding = self.file("verfahren.toml").error("fristen", 0..0, message);
+            self.findings.push(finding);
+        }
         if self.tree.files.contains_key("kalender.toml") {
             self.calendar = self.parse::<Calendar>("kalender.toml").map(Arc::new);
             let faults = self.calendar.iter().flat_map(|calendar| calendar.faults());
@@ -144,6 +149,7 @@ impl<'a> Loader<'a> {
         book.declared.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         book.declared.dedup();
         book.procedures = procedures;
+        book.calendar = self.calendar.clone();
         book
     }
 

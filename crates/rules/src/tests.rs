@@ -78,11 +78,19 @@ behoerde = "Stadt Köln"
 team = "probe"
 "#;
 
+/// One procedure with these norms.
+fn procedures(norms: &str) -> String {
+    format!(
+        "[vwvfg-35a]\ntitel = \"§ 35a VwVfG\"\n[vwvfg-35a.normen]\n{norms}\n[vwvfg-35a.fristen]\n\
+         untaetigkeit_monate = 3\nuntaetigkeit_norm = \"§ 75 VwGO\"\nvorwarnung_wochen = 2\nrechtsbehelf_monate = 1\n\
+         rechtsbehelf_norm = \"§ 70 VwGO\"\nwiederaufnahme = \"§ 51 VwVfG\"\nverspaetet = \"§ 32 VwVfG\"\n"
+    )
+}
+
 fn tree(more: &[(&str, &str)]) -> SourceTree {
-    let procedures =
-        "[vwvfg-35a]\ntitel = \"§ 35a VwVfG\"\n[vwvfg-35a.normen]\nrefusal_needs_person = \"§ 35a VwVfG\"\n";
+    let procedures = procedures("refusal_needs_person = \"§ 35a VwVfG\"");
     let base = [
-        ("verfahren.toml", procedures),
+        ("verfahren.toml", procedures.as_str()),
         ("bund/probe/rahmen.toml", FRAME),
         ("bund/probe/2020-01-01.rhai", SCRIPT),
         ("kommune/053150000000/kommune.toml", PLACE),

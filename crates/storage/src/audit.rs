@@ -1,42 +1,42 @@
 //! The audit, its chain and what it is compared with: the same texts for both databases.
 
 use crate::StoreError;
-use crate::rows::{ApplicationRow, CaseRow, ChainedRow, DecisionRow, Dossier, LinkRow, WitnessRow};
+use crate::rows::{ApplicationRow, AuditedCase, CaseRow, ChainedRow, DecisionRow, DocumentRow, LinkRow, Part, WitnessRow};
 use crate::store::Chain;
 use domain::ApplicationId;
+use sqlx::{FromRow, Row};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// One module for a pool type and its connection.
+/// One module for a pool type and its connection; `$texts` makes rows with a text `value` of the JSON array in `$1`.
 macro_rules! audit {
-    ($database:ident, $pool:ty, $connection:ty) => {
+    ($database:ident, $pool:ty, $connection:ty, $texts:literal) => {
         pub(crate) mod $database {
             use super::*;
 
-            /// Skips from one Land to the next over the index.
-            pub(crate) async fn lands(pool: &$pool) -> Result<Vec<String>, StoreError> {
-                let mut lands: Vec<String> = Vec::new();
-                loop {
-                    let next = sqlx::query_scalar(
-                        "select land from audit where position > 0 and land > $1 order by land, position limit 1",
-                    );
-                    let last = lands.last().map_or("", String::as_str);
-                    let Some(land) = next.bind(last).fetch_optional(pool).await? else { return Ok(lands) };
-                    lands.push(land);
-                }
+            /// The index answers it.
+            pub(crate) async fn strangers(pool: &$pool, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
+                let rows = sqlx::query_scalar(concat!(
+                    "select seq from audit where position > 0 and land not in (select value from ",
+                    $texts,
+                    ")"
+                ));
+                Ok(rows.bind(serde_json::Value::from(lands.to_vec()).to_string()).fetch_all(pool).await?)
             }
 
+            /// Whoever took the unique index away may have put two lines at one position.
             pub(crate) async fn chained(
                 pool: &$pool,
                 land: &str,
-                after: i64,
+                (position, seq): (i64, i64),
                 limit: u32,
             ) -> Result<Vec<ChainedRow>, StoreError> {
                 let rows = sqlx::query_as(
-                    "select * from audit where land = $1 and position > $2 and position > 0 \
-                     order by position limit $3",
+                    "select * from audit where land = $1 and position >= $2 and position > 0 \
+                     and (position > $2 or seq > $3) order by position, seq limit $4",
                 );
-                Ok(rows.bind(land).bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
+                let rows = rows.bind(land).bind(position).bind(seq).bind(i64::from(limit));
+                Ok(rows.fetch_all(pool).await?)
             }
 
             pub(crate) async fn unchained(pool: &$pool, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
@@ -78,7 +78,8 @@ macro_rules! audit {
                 let mut last: BTreeMap<&str, Result<Option<LinkRow>, ()>> = BTreeMap::new();
                 let mut places = Vec::with_capacity(rows.len());
                 for row in &rows {
-                    let land = row.entry.land.as_str();
+                    let Some(entry) = &row.entry else { continue };
+                    let land = entry.land.as_str();
                     if !last.contains_key(land) {
                         let newest: Option<ChainedRow> = sqlx::query_as(
                             "select * from audit where land = $1 and position > 0 order by position desc limit 1",
@@ -90,7 +91,7 @@ macro_rules! audit {
                         last.insert(land, place);
                     }
                     let Some(Ok(before)) = last.get(land) else { continue };
-                    if let Some(link) = chain(&row.entry, before.as_ref()) {
+                    if let Some(link) = chain(entry, before.as_ref()) {
                         places.push((row.seq, link.position, link.head.0.to_vec()));
                         last.insert(land, Ok(Some(link)));
                     }
@@ -122,55 +123,92 @@ macro_rules! audit {
             }
 
             /// In one transaction that sees one moment, so that rows and lines belong together.
-            pub(crate) async fn dossiers(
+            pub(crate) async fn audited(
                 tx: &mut $connection,
                 from: ApplicationId,
                 limit: u32,
-            ) -> Result<Vec<Dossier>, StoreError> {
-                let ids: Vec<Uuid> = sqlx::query_scalar(
-                    "select application_id from (\
-                     select * from (select application_id from applications where application_id >= $1 \
-                     order by application_id limit $2) as a union \
-                     select * from (select application_id from cases where application_id >= $1 \
-                     order by application_id limit $2) as c union \
-                     select * from (select application_id from decisions where application_id >= $1 \
-                     order by application_id limit $2) as d union \
-                     select * from (select application_id from audit where application_id >= $1 \
-                     order by application_id limit $2) as l) as ids order by application_id limit $2",
-                )
+            ) -> Result<Vec<AuditedCase>, StoreError> {
+                let last: Option<Uuid> = sqlx::query_scalar(concat!(
+                    "select application_id from (select application_id from (",
+                    ids!("applications"),
+                    " union ",
+                    ids!("cases"),
+                    " union ",
+                    ids!("decisions"),
+                    " union ",
+                    ids!("documents"),
+                    " union ",
+                    ids!("audit"),
+                    ") as all_ids order by application_id limit $2) as ids order by application_id desc limit 1"
+                ))
                 .bind(from.0)
                 .bind(i64::from(limit))
-                .fetch_all(&mut *tx)
+                .fetch_optional(&mut *tx)
                 .await?;
-                let Some(last) = ids.last() else { return Ok(Vec::new()) };
+                let Some(last) = last else { return Ok(Vec::new()) };
                 macro_rules! rows {
                     ($table:literal) => {
-                        sqlx::query_as(concat!(
+                        sqlx::query(concat!(
                             "select * from ",
                             $table,
-                            " where application_id between $1 and $2 order by application_id"
+                            " where application_id >= $1 and application_id <= $2 order by application_id"
                         ))
                         .bind(from.0)
                         .bind(last)
                         .fetch_all(&mut *tx)
                         .await?
+                        .iter()
                     };
                 }
-                let applications: Vec<ApplicationRow> = rows!("applications");
-                let cases: Vec<CaseRow> = rows!("cases");
-                let decisions: Vec<DecisionRow> = rows!("decisions");
-                let lines: Vec<ChainedRow> = rows!("audit");
-                let mut dossiers: BTreeMap<ApplicationId, Dossier> = BTreeMap::new();
-                let mut of = |id| dossiers.entry(id).or_insert_with(|| Dossier::new(id));
-                applications.into_iter().for_each(|row| of(row.application_id).application = Some(row));
-                cases.into_iter().for_each(|row| of(row.application_id).case = Some(row));
-                decisions.into_iter().for_each(|row| of(row.application_id).decisions.push(row));
-                lines.into_iter().for_each(|row| of(row.entry.application_id).lines.push(row));
-                Ok(dossiers.into_values().collect())
+                let mut cases: BTreeMap<Uuid, AuditedCase> = BTreeMap::new();
+                for row in rows!("applications") {
+                    let case = of(&mut cases, row.try_get("application_id")?);
+                    case.application = ApplicationRow::from_row(row).ok();
+                    case.unreadable.extend(case.application.is_none().then_some(Part::Application));
+                }
+                for row in rows!("cases") {
+                    let case = of(&mut cases, row.try_get("application_id")?);
+                    case.case = CaseRow::from_row(row).ok();
+                    case.unreadable.extend(case.case.is_none().then_some(Part::Case));
+                }
+                for row in rows!("decisions") {
+                    let case = of(&mut cases, row.try_get("application_id")?);
+                    match DecisionRow::from_row(row) {
+                        Ok(row) => case.decisions.push(row),
+                        Err(_) => case.unreadable.push(Part::Decision(row.try_get("decision_no").unwrap_or_default())),
+                    }
+                }
+                for row in rows!("documents") {
+                    let case = of(&mut cases, row.try_get("application_id")?);
+                    match DocumentRow::from_row(row) {
+                        Ok(row) => case.documents.push(row),
+                        Err(_) => case.unreadable.push(Part::Document(row.try_get("key").unwrap_or_default())),
+                    }
+                }
+                for row in rows!("audit") {
+                    of(&mut cases, row.try_get("application_id")?).lines.push(ChainedRow::from_row(row)?);
+                }
+                Ok(cases.into_values().collect())
             }
         }
     };
 }
 
-audit!(postgres, sqlx::PgPool, sqlx::PgConnection);
-audit!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection);
+fn of(cases: &mut BTreeMap<Uuid, AuditedCase>, id: Uuid) -> &mut AuditedCase {
+    cases.entry(id).or_insert_with(|| AuditedCase::new(ApplicationId(id)))
+}
+
+/// The next ids of one table.
+macro_rules! ids {
+    ($table:literal) => {
+        concat!(
+            "select * from (select application_id from ",
+            $table,
+            " where application_id >= $1 order by application_id limit $2) as of_",
+            $table
+        )
+    };
+}
+
+audit!(postgres, sqlx::PgPool, sqlx::PgConnection, "json_array_elements_text(cast($1 as json))");
+audit!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "json_each($1)");

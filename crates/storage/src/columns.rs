@@ -5,12 +5,16 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
-use sqlx::{Decode, Encode, Type};
+use sqlx::{Database, Decode, Encode, Type};
 use time::OffsetDateTime;
 
 /// An instant: `timestamptz` in PostgreSQL, microseconds since 1970 in SQLite; UTC, microseconds in both.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(pub(crate) Timestamp);
+
+/// An instant or nothing: a row's optional time has no conversion of its own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MaybeMoment(Option<Moment>);
 
 /// A day: `date` in PostgreSQL, `2025-05-01` in SQLite.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +74,31 @@ macro_rules! column {
 column!(Moment, postgres OffsetDateTime, sqlite i64);
 column!(Day, postgres time::Date, sqlite String);
 column!(Words, postgres String, sqlite String);
+
+impl<D: Database> Type<D> for MaybeMoment
+where
+    Option<Moment>: Type<D>,
+{
+    fn type_info() -> D::TypeInfo {
+        <Option<Moment> as Type<D>>::type_info()
+    }
+    fn compatible(ty: &D::TypeInfo) -> bool {
+        <Option<Moment> as Type<D>>::compatible(ty)
+    }
+}
+impl<'r, D: Database> Decode<'r, D> for MaybeMoment
+where
+    Option<Moment>: Decode<'r, D>,
+{
+    fn decode(value: D::ValueRef<'r>) -> Result<Self, BoxDynError> {
+        Decode::<D>::decode(value).map(Self)
+    }
+}
+impl From<MaybeMoment> for Option<Timestamp> {
+    fn from(moment: MaybeMoment) -> Self {
+        moment.0.map(Timestamp::from)
+    }
+}
 
 impl TryFrom<&Moment> for OffsetDateTime {
     type Error = time::error::ComponentRange;

@@ -4,6 +4,7 @@
 //! [`Committed`] proves the first. Start with [`Store`].
 
 mod audit;
+mod cases;
 mod columns;
 mod error;
 mod postgres;
@@ -15,9 +16,10 @@ mod store;
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
-    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
-    Committed, ConflictRow, Dated, DeadLetter, DecisionRow, Dossier, Identity, Known, Leased, LinkRow, OutboxRow,
-    Overview, OverviewLine, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
+    AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow,
+    ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow,
+    Dossier, EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, Part, QuestionRow, QueueRow,
+    ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Sequenced, Store, open};

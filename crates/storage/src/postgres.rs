@@ -5,9 +5,12 @@ mod queue;
 mod read;
 
 use crate::audit::postgres as audit;
+use crate::cases::postgres as cases;
+use crate::columns::Moment;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity, Known,
-    Leased, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
+    AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, DeadLetter,
+    Dossier, EarlyRow, Identity, Known, Leased, OutboxRow, Overview, QuestionRow, QueueRow, ReplayRow, Status,
+    TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::postgres as shared;
 use crate::store::{Chain, Sequenced};
@@ -87,6 +90,48 @@ impl Store for PostgresStore {
         sqlx::query("delete from attempts where key = any($1::bytea[])").bind(keys).execute(&self.pool).await?;
         Ok(())
     }
+    async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError> {
+        read::dossiers(&self.pool, ids).await
+    }
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError> {
+        cases::due(&self.pool, now, limit).await
+    }
+    async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError> {
+        cases::put_off(&self.pool, id, until).await
+    }
+    async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
+        cases::open_questions(&self.pool, register, now, limit).await
+    }
+    async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query(
+            "update questions set attempts = attempts + 1, next_at = $2, trouble = $3 where question_id = any($1)",
+        )
+        .bind(ids)
+        .bind(Moment(next_at))
+        .bind(trouble)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+    async fn questions(&self, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError> {
+        read::questions(&self.pool, ids).await
+    }
+    async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError> {
+        cases::waiting_questions(&self.pool).await
+    }
+    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError> {
+        cases::keep_early(&self.pool, row).await
+    }
+    async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
+        cases::ripe_early(&self.pool, limit).await
+    }
+    async fn stale_early(&self, before: Timestamp, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
+        cases::stale_early(&self.pool, before, limit).await
+    }
+    async fn drop_early(&self, keys: &[Uuid]) -> Result<(), StoreError> {
+        sqlx::query("delete from early where key = any($1)").bind(keys).execute(&self.pool).await?;
+        Ok(())
+    }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         shared::unpublished(&self.pool, before, offset, limit).await
     }
@@ -132,18 +177,18 @@ impl Store for PostgresStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(done.rows_affected()).unwrap_or(u32::MAX), refused })
     }
-    async fn lands(&self) -> Result<Vec<String>, StoreError> {
-        audit::lands(&self.pool).await
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
+        audit::strangers(&self.pool, lands).await
     }
-    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         audit::chained(&self.pool, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         audit::unchained(&self.pool, after, limit).await
     }
-    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError> {
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError> {
         let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-        audit::dossiers(&mut tx, from, limit).await
+        audit::audited(&mut tx, from, limit).await
     }
     async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
         audit::witness(&self.pool).await
@@ -167,8 +212,11 @@ impl Store for PostgresStore {
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         shared::overview(&self.pool, now).await
     }
-    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
-        shared::tasks(&self.pool, reason, offset, limit).await
+    async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        cases::tasks(&self.pool, filter, offset, limit).await
+    }
+    async fn controls(&self, service: Option<&str>) -> Result<Vec<ControlFigures>, StoreError> {
+        cases::controls(&self.pool, service).await
     }
     async fn cases(
         &self,
@@ -176,15 +224,15 @@ impl Store for PostgresStore {
         after: Option<ApplicationId>,
         limit: u32,
     ) -> Result<Vec<CaseRow>, StoreError> {
-        shared::cases(&self.pool, filter, after, limit).await
+        cases::cases(&self.pool, filter, after, limit).await
     }
-    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
-        shared::replayable(&self.pool, after, limit).await
+    async fn replayable(&self, after: Option<(ApplicationId, i32)>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
+        cases::replayable(&self.pool, after, limit).await
     }
     async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         shared::archive(&self.pool, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        shared::case(&self.pool, id).await
+        cases::case(&self.pool, id).await
     }
 }

@@ -1,6 +1,15 @@
 //! What is stored, as plain rows. Decisions, traces and contexts are opaque bytes here: the store knows no rules.
 
-use crate::columns::{Moment, Words};
+mod audited;
+mod case;
+
+pub use audited::{AuditedCase, ChainedRow, LinkRow, Part, WitnessRow};
+pub use case::{
+    CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
+};
+
+use crate::columns::Moment;
 use domain::{ApplicationId, Digest};
 use jiff::{Timestamp, civil::Date};
 use sqlx::FromRow;
@@ -39,59 +48,6 @@ pub struct ApplicationRow {
     pub observed_at: Timestamp,
     #[sqlx(try_from = "Moment")]
     pub received_at: Timestamp,
-}
-
-/// Where its case stands.
-#[derive(Debug, Clone, FromRow)]
-pub struct CaseRow {
-    #[sqlx(try_from = "Uuid")]
-    pub application_id: ApplicationId,
-    pub service: String,
-    pub ars: String,
-    pub state: String,
-    pub outcome: String,
-    pub automatic: bool,
-    #[sqlx(try_from = "Moment")]
-    pub updated_at: Timestamp,
-}
-
-/// Which cases are wanted; what is not set does not matter.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CaseFilter {
-    pub service: Option<String>,
-    pub state: Option<String>,
-    /// How the ARS begins.
-    pub ars: Option<String>,
-}
-
-/// A decision; `decision`, `trace` and `context` are JSON texts.
-#[derive(Debug, Clone, FromRow)]
-pub struct DecisionRow {
-    #[sqlx(try_from = "Uuid")]
-    pub application_id: ApplicationId,
-    pub decision_no: i32,
-    pub notice_id: Option<Uuid>,
-    pub rule_set: Option<String>,
-    #[sqlx(try_from = "Moment")]
-    pub decided_at: Timestamp,
-    pub decision: Vec<u8>,
-    pub trace: Vec<u8>,
-    pub context: Vec<u8>,
-}
-
-/// Work for a person. `reasons` are words of the contract's list.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct TaskRow {
-    #[sqlx(try_from = "Uuid")]
-    pub application_id: ApplicationId,
-    pub service: String,
-    pub ars: String,
-    pub queue: String,
-    #[sqlx(try_from = "Words")]
-    pub reasons: Vec<String>,
-    pub proposal: Option<String>,
-    #[sqlx(try_from = "Moment")]
-    pub opened_at: Timestamp,
 }
 
 /// A claim of a once-only key.
@@ -133,58 +89,6 @@ pub struct AuditRow {
     pub commitment: Vec<u8>,
 }
 
-/// A line of the audit with its place, or without one where the sequencer has not reached or has refused it.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ChainedRow {
-    /// The store's own number.
-    pub seq: i64,
-    #[sqlx(flatten)]
-    pub entry: AuditRow,
-    pub position: Option<i64>,
-    pub head: Option<Vec<u8>>,
-}
-
-impl ChainedRow {
-    /// Its place, where it has one.
-    pub fn link(&self) -> Option<LinkRow> {
-        let head = Digest::try_from(self.head.clone()?).ok()?;
-        self.position.filter(|position| *position > 0).map(|position| LinkRow { position, head })
-    }
-}
-
-/// The place of a line in the chain of its Land.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkRow {
-    /// From 1 on.
-    pub position: i64,
-    pub head: Digest,
-}
-
-/// The last checkpoint that a sink of the audit took; the store does not understand it.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct WitnessRow {
-    pub number: i64,
-    /// 32 bytes, where nobody changed them.
-    pub digest: Vec<u8>,
-}
-
-/// Everything that the audit speaks of about one application, and all lines about it, as they were at one moment.
-#[derive(Debug, Clone)]
-pub struct Dossier {
-    pub application_id: ApplicationId,
-    pub application: Option<ApplicationRow>,
-    pub case: Option<CaseRow>,
-    pub decisions: Vec<DecisionRow>,
-    pub lines: Vec<ChainedRow>,
-}
-
-impl Dossier {
-    /// With nothing in it.
-    pub fn new(application_id: ApplicationId) -> Self {
-        Self { application_id, application: None, case: None, decisions: Vec::new(), lines: Vec::new() }
-    }
-}
-
 /// Another application id under which the same application came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AliasRow {
@@ -209,25 +113,36 @@ pub struct ArchiveRow {
     pub body: Vec<u8>,
 }
 
-/// An application with one of its decisions, for replay.
-#[derive(Debug, Clone, FromRow)]
-pub struct ReplayRow {
-    #[sqlx(flatten)]
-    pub application: ApplicationRow,
-    #[sqlx(flatten)]
-    pub decision: DecisionRow,
-}
-
 /// Everything one transaction writes.
+///
+/// In this order: applications, cases, what is erased, released and closed, then the rest; so a batch may write anew what it
+/// deletes. Of two rows with one key in `tasks` or `controls` the last is kept.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
     /// When it is written.
     pub at: Timestamp,
     pub applications: Vec<ApplicationRow>,
+    /// Over the version that was read, see [`CaseRow::version`].
     pub cases: Vec<CaseRow>,
-    pub decisions: Vec<DecisionRow>,
-    pub tasks: Vec<TaskRow>,
+    /// Retention: of these applications stay identity, case, claims, controls and audit. Content and everything else that says
+    /// something about a person is gone.
+    pub erased: Vec<ApplicationId>,
+    /// All once-only claims of these applications end.
+    pub released: Vec<ApplicationId>,
     pub claims: Vec<ClaimRow>,
+    pub decisions: Vec<DecisionRow>,
+    /// The tasks of these cases end.
+    pub closed_tasks: Vec<ApplicationId>,
+    /// New, or in the place of the case's open task.
+    pub tasks: Vec<TaskRow>,
+    /// What is there under the same key stays.
+    pub documents: Vec<DocumentRow>,
+    /// What is there under the same id stays.
+    pub questions: Vec<QuestionRow>,
+    /// Questions that are open no longer.
+    pub answered: Vec<Uuid>,
+    /// New, or in the place of what is there for the same decision.
+    pub controls: Vec<ControlRow>,
     pub outbox: Vec<OutboxRow>,
     pub audit: Vec<AuditRow>,
     pub aliases: Vec<AliasRow>,
@@ -235,16 +150,6 @@ pub struct Batch {
     pub archives: Vec<ArchiveRow>,
     /// Outbox rows of earlier batches that are confirmed by now.
     pub published: Vec<Uuid>,
-}
-
-impl Batch {
-    pub fn is_empty(&self) -> bool {
-        self.applications.is_empty()
-            && self.audit.is_empty()
-            && self.aliases.is_empty()
-            && self.conflicts.is_empty()
-            && self.published.is_empty()
-    }
 }
 
 /// Proof of a finished transaction: only a store can make one.
@@ -261,6 +166,7 @@ impl Committed {
     pub fn outbox(&self) -> &[OutboxRow] {
         &self.batch.outbox
     }
+    /// As they were given: each is stored with a version one higher.
     pub fn cases(&self) -> &[CaseRow] {
         &self.batch.cases
     }
@@ -346,14 +252,4 @@ pub struct Overview {
     pub unpublished: i64,
     pub duplicates: i64,
     pub conflicts: i64,
-}
-
-/// One case with everything that explains it.
-#[derive(Debug, Clone)]
-pub struct CaseView {
-    pub application: ApplicationRow,
-    pub case: CaseRow,
-    pub decision: Option<DecisionRow>,
-    pub task: Option<TaskRow>,
-    pub audit: Vec<AuditRow>,
 }

@@ -2,13 +2,10 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{
-    CaseFilter, CaseRow, CaseView, DeadLetter, OutboxRow, Overview, OverviewLine, ReplayRow, Status, TaskRow,
-};
+use crate::rows::{DeadLetter, OutboxRow, Overview, OverviewLine, Status};
 use domain::ApplicationId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use uuid::Uuid;
 
 /// One module of reads for a pool type. A generic function would carry more bounds than body.
 macro_rules! reads {
@@ -58,11 +55,11 @@ macro_rules! reads {
                 .fetch_all(pool)
                 .await?;
                 let reasons: Vec<(String, i64)> =
-                    sqlx::query_as("select reasons, count(*) from tasks where state = 'open' group by reasons")
+                    sqlx::query_as("select reasons, count(*) from tasks group by reasons")
                         .fetch_all(pool)
                         .await?;
                 let figures: (i64, i64, Option<Moment>, i64, i64, i64, i64) = sqlx::query_as(
-                    "select (select count(*) from tasks where state = 'open'), (select count(*) from queue), \
+                    "select (select count(*) from tasks), (select count(*) from queue), \
                      (select min(enqueued_at) from queue), (select count(*) from dead_letters), \
                      (select count(*) from outbox where published_at is null), (select count(*) from aliases), \
                      (select count(*) from conflicts)",
@@ -80,81 +77,6 @@ macro_rules! reads {
                     duplicates: figures.5,
                     conflicts: figures.6,
                 })
-            }
-
-            pub(crate) async fn case(pool: &$pool, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-                let id: Uuid =
-                    sqlx::query_scalar("select coalesce((select application_id from aliases where alias = $1), $1)")
-                        .bind(id.0)
-                        .fetch_one(pool)
-                        .await?;
-                let application = sqlx::query_as("select * from applications where application_id = $1").bind(id);
-                let case = sqlx::query_as("select * from cases where application_id = $1").bind(id);
-                let (Some(application), Some(case)) =
-                    (application.fetch_optional(pool).await?, case.fetch_optional(pool).await?)
-                else {
-                    return Ok(None);
-                };
-                let decision = sqlx::query_as(
-                    "select * from decisions where application_id = $1 order by decision_no desc limit 1",
-                );
-                let task = sqlx::query_as("select * from tasks where application_id = $1");
-                let audit = sqlx::query_as("select * from audit where application_id = $1 order by seq");
-                Ok(Some(CaseView {
-                    application,
-                    case,
-                    decision: decision.bind(id).fetch_optional(pool).await?,
-                    task: task.bind(id).fetch_optional(pool).await?,
-                    audit: audit.bind(id).fetch_all(pool).await?,
-                }))
-            }
-
-            /// `replace` finds a whole word of the list in both dialects.
-            pub(crate) async fn tasks(
-                pool: &$pool,
-                reason: Option<&str>,
-                offset: u32,
-                limit: u32,
-            ) -> Result<Vec<TaskRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from tasks where state = 'open' and (cast($1 as text) is null or \
-                     replace(',' || reasons || ',', ',' || cast($1 as text) || ',', '') <> ',' || reasons || ',') \
-                     order by opened_at, application_id limit $2 offset $3",
-                );
-                Ok(rows.bind(reason).bind(i64::from(limit)).bind(i64::from(offset)).fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn cases(
-                pool: &$pool,
-                filter: &CaseFilter,
-                after: Option<ApplicationId>,
-                limit: u32,
-            ) -> Result<Vec<CaseRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from cases where application_id > $1 \
-                     and service = coalesce(cast($2 as text), service) \
-                     and state = coalesce(cast($3 as text), state) \
-                     and substr(ars, 1, length(cast($4 as text))) = $4 \
-                     order by application_id limit $5",
-                );
-                let after = after.map_or(Uuid::nil(), |id| id.0);
-                let rows = rows.bind(after).bind(&filter.service).bind(&filter.state);
-                let ars = filter.ars.as_deref().unwrap_or_default();
-                Ok(rows.bind(ars).bind(i64::from(limit)).fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn replayable(
-                pool: &$pool,
-                after: Option<ApplicationId>,
-                limit: u32,
-            ) -> Result<Vec<ReplayRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select a.*, d.decision_no, d.notice_id, d.rule_set, d.decided_at, d.decision, d.trace, d.context \
-                     from applications a join decisions d using (application_id) \
-                     where application_id > $1 order by application_id, d.decision_no limit $2",
-                );
-                let after = after.map_or(Uuid::nil(), |id| id.0);
-                Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
             pub(crate) async fn archive(pool: &$pool, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {

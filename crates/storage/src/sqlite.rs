@@ -5,9 +5,12 @@ mod queue;
 mod read;
 
 use crate::audit::sqlite as audit;
+use crate::cases::sqlite as cases;
+use crate::columns::Moment;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity, Known,
-    Leased, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
+    AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, DeadLetter,
+    Dossier, EarlyRow, Identity, Known, Leased, OutboxRow, Overview, QuestionRow, QueueRow, ReplayRow, Status,
+    TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::sqlite as shared;
 use crate::store::{Chain, Sequenced};
@@ -82,6 +85,52 @@ impl Store for SqliteStore {
         }
         Ok(tx.commit().await?)
     }
+    async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError> {
+        read::dossiers(&self.reader, ids).await
+    }
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError> {
+        cases::due(&self.reader, now, limit).await
+    }
+    async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError> {
+        cases::put_off(&self.writer, id, until).await
+    }
+    async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
+        cases::open_questions(&self.reader, register, now, limit).await
+    }
+    async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for id in ids {
+            sqlx::query("update questions set attempts = attempts + 1, next_at = ?, trouble = ? where question_id = ?")
+                .bind(Moment(next_at))
+                .bind(trouble)
+                .bind(*id)
+                .execute(&mut *tx)
+                .await?;
+        }
+        Ok(tx.commit().await?)
+    }
+    async fn questions(&self, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError> {
+        read::questions(&self.reader, ids).await
+    }
+    async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError> {
+        cases::waiting_questions(&self.reader).await
+    }
+    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError> {
+        cases::keep_early(&self.writer, row).await
+    }
+    async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
+        cases::ripe_early(&self.reader, limit).await
+    }
+    async fn stale_early(&self, before: Timestamp, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
+        cases::stale_early(&self.reader, before, limit).await
+    }
+    async fn drop_early(&self, keys: &[Uuid]) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for key in keys {
+            sqlx::query("delete from early where key = ?").bind(*key).execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
+    }
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError> {
         shared::unpublished(&self.reader, before, offset, limit).await
     }
@@ -120,18 +169,18 @@ impl Store for SqliteStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(places.len()).unwrap_or(u32::MAX), refused })
     }
-    async fn lands(&self) -> Result<Vec<String>, StoreError> {
-        audit::lands(&self.reader).await
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
+        audit::strangers(&self.reader, lands).await
     }
-    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         audit::chained(&self.reader, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         audit::unchained(&self.reader, after, limit).await
     }
-    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError> {
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError> {
         let mut tx = self.reader.begin().await?;
-        audit::dossiers(&mut tx, from, limit).await
+        audit::audited(&mut tx, from, limit).await
     }
     async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
         audit::witness(&self.reader).await
@@ -155,8 +204,11 @@ impl Store for SqliteStore {
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         shared::overview(&self.reader, now).await
     }
-    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
-        shared::tasks(&self.reader, reason, offset, limit).await
+    async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
+        cases::tasks(&self.reader, filter, offset, limit).await
+    }
+    async fn controls(&self, service: Option<&str>) -> Result<Vec<ControlFigures>, StoreError> {
+        cases::controls(&self.reader, service).await
     }
     async fn cases(
         &self,
@@ -164,15 +216,15 @@ impl Store for SqliteStore {
         after: Option<ApplicationId>,
         limit: u32,
     ) -> Result<Vec<CaseRow>, StoreError> {
-        shared::cases(&self.reader, filter, after, limit).await
+        cases::cases(&self.reader, filter, after, limit).await
     }
-    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
-        shared::replayable(&self.reader, after, limit).await
+    async fn replayable(&self, after: Option<(ApplicationId, i32)>, limit: u32) -> Result<Vec<ReplayRow>, StoreError> {
+        cases::replayable(&self.reader, after, limit).await
     }
     async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         shared::archive(&self.reader, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        shared::case(&self.reader, id).await
+        cases::case(&self.reader, id).await
     }
 }

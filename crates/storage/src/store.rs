@@ -1,8 +1,9 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, DeadLetter, Dossier, Identity,
-    Known, Leased, LinkRow, OutboxRow, Overview, QueueRow, ReplayRow, Status, TaskRow, WitnessRow,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
+    DeadLetter, Dossier, EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, QuestionRow, QueueRow,
+    ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -38,7 +39,8 @@ pub trait Store: Send + Sync + 'static {
     /// Writes one batch in one transaction.
     ///
     /// # Errors
-    /// [`StoreError::Raced`]: an application or claim was already there, nothing was written.
+    /// [`StoreError::Raced`]: an application, new case or claim was already there, or a case has another version than the
+    /// one that was read; nothing was written.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
     /// How often each key was attempted so far, in order.
     async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError>;
@@ -48,6 +50,30 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets attempts whose evaluation ended: only what dies *while* it is evaluated is suspicious, not what was
     /// under way when a worker was killed.
     async fn survived(&self, keys: &[Digest]) -> Result<(), StoreError>;
+
+    /// What a step of each case needs, by application id or by an id under which the same application came, in their order.
+    async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError>;
+    /// Cases whose earliest timer has come, longest due first.
+    async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError>;
+    /// Puts off the timer of a case that cannot be stepped now, without changing the case.
+    async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError>;
+
+    /// Open questions that are to be put to a register by now, longest due first.
+    async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError>;
+    /// Puts questions off after one more attempt, with what went wrong.
+    async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError>;
+    /// Those of these questions that are open, in their order.
+    async fn questions(&self, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError>;
+    /// Open questions by register, in the order of their names.
+    async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError>;
+
+    /// Keeps a message until its application is there; once a key.
+    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError>;
+    /// Early messages whose application is there now, in the order in which they came.
+    async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError>;
+    /// Early messages from before a time whose application is still not there, in the order in which they came.
+    async fn stale_early(&self, before: Timestamp, limit: u32) -> Result<Vec<EarlyRow>, StoreError>;
+    async fn drop_early(&self, keys: &[Uuid]) -> Result<(), StoreError>;
 
     /// Messages committed before a time whose confirmation nobody noted.
     async fn unpublished(&self, before: Timestamp, offset: u32, limit: u32) -> Result<Vec<OutboxRow>, StoreError>;
@@ -70,15 +96,15 @@ pub trait Store: Send + Sync + 'static {
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
     /// Places and commitments of a Land behind a place, in their order.
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
-    /// The Lands that have chained lines, in the order of their names, whatever these are.
-    async fn lands(&self) -> Result<Vec<String>, StoreError>;
-    /// Chained lines of a Land behind a place, in their order.
-    async fn chained(&self, land: &str, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// Numbers of chained lines that belong to none of these Lands.
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError>;
+    /// Chained lines of a Land in their order, behind one with this position and number.
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
-    /// What is stored and audited about some `limit` applications, in the order of their ids, from one on. Every
-    /// application that stands in any of these tables comes, with all its rows, each as it was at one moment.
-    async fn dossiers(&self, from: ApplicationId, limit: u32) -> Result<Vec<Dossier>, StoreError>;
+    /// What is stored and audited about some `limit` applications, in the order of their ids, from one on; empty at the
+    /// end. Whatever stands in any of these tables comes, each application with all its rows as they were at one moment.
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError>;
     /// The checkpoint that was noted last.
     async fn witness(&self) -> Result<Option<WitnessRow>, StoreError>;
     /// Notes a checkpoint where the last one was `before` (nothing: where none was noted); false where another was, and
@@ -92,8 +118,10 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets attempt counts last touched before a time; returns how many.
     async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError>;
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
-    /// Open tasks, oldest first; `reason` filters by a contract word.
-    async fn tasks(&self, reason: Option<&str>, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
+    /// Open tasks, oldest first.
+    async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
+    /// What second looks found, of one service or of all.
+    async fn controls(&self, service: Option<&str>) -> Result<Vec<ControlFigures>, StoreError>;
     /// Cases in the order of their ids, which is that of intake, after one of them.
     async fn cases(
         &self,
@@ -101,8 +129,8 @@ pub trait Store: Send + Sync + 'static {
         after: Option<ApplicationId>,
         limit: u32,
     ) -> Result<Vec<CaseRow>, StoreError>;
-    /// Decisions with their applications in the order of application id, after one of them.
-    async fn replayable(&self, after: Option<ApplicationId>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
+    /// Decisions with their applications in the order of application id and decision number, after one of them.
+    async fn replayable(&self, after: Option<(ApplicationId, i32)>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
     /// What is archived under a hash.
     async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;

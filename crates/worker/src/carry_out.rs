@@ -1,23 +1,35 @@
 //! Effects to rows: the one place where what the core asks for becomes what the store writes.
 
 use storage::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow,
-    TaskRow,
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, ControlRow, DecisionRow, DocumentRow,
+    Identity, OutboxRow, QuestionRow, TaskRow,
 };
-use workflow::{AuditEntry, Claim, Decided, Effect, Message, Registered, Task};
+use workflow::{
+    AuditEntry, Case, Claim, Control, Decided, Document, Effect, Kept, Message, Question, Registered, Work,
+};
 
 /// Adds one step's effects to a batch.
 pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&str>) {
     for effect in effects {
         match effect {
             Effect::Register(registered) => batch.applications.push(application(*registered)),
-            Effect::Decide(decided) => {
-                batch.cases.push(case(&decided));
-                batch.decisions.push(decision(*decided));
+            Effect::Keep(kept) => {
+                match &kept.case.work {
+                    Some(work) => batch.tasks.push(task_row(&kept.case, work)),
+                    // A new case has no task that could end.
+                    None if kept.version == 0 => {}
+                    None => batch.closed_tasks.push(kept.case.application_id),
+                }
+                batch.cases.push(case(&kept));
             }
+            Effect::Decide(decided) => batch.decisions.push(decision(*decided)),
             Effect::Claim(claim) => batch.claims.push(claim_row(claim)),
-            Effect::OpenTask(task) => batch.tasks.push(task_row(task)),
+            Effect::Release(id) => batch.released.push(id),
+            Effect::File(document) => batch.documents.push(document_row(*document)),
+            Effect::Ask(question) => batch.questions.push(question_row(*question)),
+            Effect::Answered(question) => batch.answered.push(question),
             Effect::Publish(message) => batch.outbox.push(outbox(message, traceparent)),
+            Effect::Control(control) => batch.controls.push(control_row(*control)),
             Effect::Alias(a) => batch.aliases.push(AliasRow { alias: a.alias, application_id: a.application_id }),
             Effect::KeepConflict(c) => batch.conflicts.push(ConflictRow {
                 application_id: c.application_id,
@@ -26,6 +38,7 @@ pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&
                 raw: c.raw,
                 observed_at: c.observed_at,
             }),
+            Effect::Erase(id) => batch.erased.push(id),
             Effect::Audit(entry) => batch.audit.push(audit(entry)),
         }
     }
@@ -44,26 +57,31 @@ fn application(r: Registered) -> ApplicationRow {
     }
 }
 
-fn case(decided: &Decided) -> CaseRow {
-    let decision = &decided.decision;
+fn case(kept: &Kept) -> CaseRow {
+    let case = &kept.case;
+    // Before there is a decision, what it waits for stands in its place.
+    let outcome = case.standing.as_ref().map_or(case.state.as_str(), |standing| standing.outcome.as_str());
     CaseRow {
-        application_id: decision.application_id,
-        service: decision.service.as_str().to_owned(),
-        ars: decision.ars.as_str().to_owned(),
-        state: workflow::CaseState::after(decision.outcome).as_str().to_owned(),
-        outcome: decision.outcome.as_str().to_owned(),
-        automatic: decision.automatic,
-        updated_at: decided.context.decided_at,
+        application_id: case.application_id,
+        service: case.service.as_str().to_owned(),
+        ars: case.ars.as_str().to_owned(),
+        state: case.state.as_str().to_owned(),
+        outcome: outcome.to_owned(),
+        automatic: case.standing.as_ref().is_some_and(|standing| standing.automatic),
+        updated_at: kept.at,
+        version: kept.version,
+        body: case.bytes(),
+        wake_at: case.wake_at(),
     }
 }
 
 fn decision(decided: Decided) -> DecisionRow {
-    let decided_at = decided.context.decided_at;
+    let decided_at = decided.at;
     let d = &decided.decision;
     let (application_id, rule_set) = (d.application_id, d.rule_set.clone());
     let decision_no = i32::try_from(d.decision_no).unwrap_or(i32::MAX);
     let notice_id = d.notice_id.map(|notice| notice.0);
-    let stored = decided.stored;
+    let (stored, data) = (decided.stored, decided.data);
     DecisionRow {
         application_id,
         decision_no,
@@ -73,23 +91,65 @@ fn decision(decided: Decided) -> DecisionRow {
         decision: stored.decision,
         trace: stored.trace,
         context: stored.context,
+        data,
     }
 }
 
-fn claim_row(c: Claim) -> ClaimRow {
+pub(crate) fn claim_row(c: Claim) -> ClaimRow {
     let ordinal = i32::try_from(c.ordinal).unwrap_or(i32::MAX);
     ClaimRow { digest: c.digest, ordinal, name: c.name, application_id: c.application_id, from: c.from, to: c.to }
 }
 
-fn task_row(t: Task) -> TaskRow {
+fn task_row(case: &Case, work: &Work) -> TaskRow {
     TaskRow {
-        application_id: t.application_id,
-        service: t.service.into(),
-        ars: t.ars.into(),
-        queue: t.queue,
-        reasons: t.reasons.iter().map(|r| r.as_str().to_owned()).collect(),
-        proposal: t.proposal.map(|p| p.as_str().to_owned()),
-        opened_at: t.opened_at,
+        application_id: case.application_id,
+        service: case.service.as_str().to_owned(),
+        ars: case.ars.as_str().to_owned(),
+        queue: work.queue.clone(),
+        reasons: work.reasons.iter().map(|r| r.as_str().to_owned()).collect(),
+        proposal: work.proposal.map(|p| p.as_str().to_owned()),
+        opened_at: work.opened_at,
+        kind: work.kind.as_str().to_owned(),
+        team: work.team.clone(),
+        claimed_by: work.claim.as_ref().map(|claim| claim.by.clone()),
+        claimed_until: work.claim.as_ref().map(|claim| claim.until),
+        assigned_to: work.assigned_to.clone(),
+        due_at: case.clocks.inaction.map(domain::berlin_start),
+    }
+}
+
+fn document_row(d: Document) -> DocumentRow {
+    let Document { application_id, key, kind, at, actor, body } = d;
+    DocumentRow { application_id, key, kind, at, actor, body }
+}
+
+fn question_row(q: Question) -> QuestionRow {
+    QuestionRow {
+        question_id: q.id,
+        application_id: q.application_id,
+        register: q.register,
+        service: q.service.into(),
+        ars: q.ars.into(),
+        body: q.body,
+        asked_at: q.at,
+        next_at: q.at,
+        attempts: 0,
+        trouble: None,
+    }
+}
+
+fn control_row(c: Control) -> ControlRow {
+    let judged = c.judged;
+    ControlRow {
+        application_id: c.application_id,
+        decision_no: i32::try_from(c.decision_no).unwrap_or(i32::MAX),
+        service: c.service.into(),
+        ars: c.ars.into(),
+        rule_set: c.rule_set,
+        drawn_at: c.drawn_at,
+        official: judged.as_ref().map(|j| j.by.clone()),
+        agreed: judged.as_ref().map(|j| j.agreed),
+        judged_at: judged.map(|j| j.at),
     }
 }
 
@@ -110,7 +170,7 @@ fn audit(entry: AuditEntry) -> AuditRow {
         application_id: entry.application_id,
         at: entry.at,
         actor: entry.actor,
-        action: entry.action.to_owned(),
+        action: entry.action,
         payload: entry.payload,
         commitment: entry.commitment.0.to_vec(),
     }

@@ -54,6 +54,14 @@ impl Cause {
     pub fn attempts_exhausted(attempts: u32) -> Self {
         Self { code: "attempts_exhausted", detail: format!("evaluation was begun {attempts} times and never ended") }
     }
+    /// A message about a case that is not there, or not its sender's.
+    pub fn unknown_case() -> Self {
+        Self { code: "unknown_case", detail: "this sender has no application of that id or key".into() }
+    }
+    /// The case cannot take it.
+    pub fn case_refused(detail: String) -> Self {
+        Self { code: "case_refused", detail }
+    }
     pub fn store_refused(detail: String) -> Self {
         Self { code: "store_refused", detail }
     }

@@ -1,5 +1,6 @@
 //! What a process can say of itself: is it consuming, does the store answer, does the broker take results.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 /// The state of one worker process, for readiness.
@@ -11,6 +12,10 @@ pub struct Health {
     pub store: Trouble,
     /// Set while results wait in the outbox.
     pub relay: Trouble,
+    /// Set while timers wait for the store.
+    pub timer: Trouble,
+    /// Registers that do not answer.
+    pub registers: Troubles,
     /// Set while the audit is not chained.
     pub audit: Trouble,
     /// Set while the audit is not witnessed though there is a sink.
@@ -38,5 +43,24 @@ impl Trouble {
     }
     pub fn get(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Troubles by name.
+#[derive(Debug, Default)]
+pub struct Troubles(Mutex<BTreeMap<String, String>>);
+
+impl Troubles {
+    pub fn set(&self, name: &str, cause: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), cause);
+    }
+    pub fn clear(&self, name: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+    /// One sentence with all of them.
+    pub fn get(&self) -> Option<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let each: Vec<String> = all.iter().map(|(name, cause)| format!("{name}: {cause}")).collect();
+        (!each.is_empty()).then(|| each.join("; "))
     }
 }

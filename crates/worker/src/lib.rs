@@ -3,30 +3,37 @@
 //! A thin shell around `workflow` (which decides) and `storage` (which keeps). Two sources have one interface: RabbitMQ
 //! and the queue embedded in the store. Start with [`Pipeline`]: it says what happens to a batch, and in which order.
 
+mod advance;
 mod amqp;
 mod batch;
 mod carry_out;
 mod delivery;
 mod embedded;
 mod health;
+mod hearing;
 mod lanes;
 mod metrics;
 mod notary;
 mod pipeline;
+mod registers;
 mod relay;
 mod run;
 mod sequencer;
 mod spans;
+mod timer;
 
+pub use advance::{Advanced, dossier};
 pub use amqp::{
     AmqpError, AmqpSettings, ApplicationPublisher, EventPublisher, Outgoing, check_topology, declare_topology,
 };
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
-pub use health::{Health, Trouble};
+pub use health::{Health, Trouble, Troubles};
 pub use metrics::Metrics;
 pub use notary::{OpenSink, Sink, mark as audit_mark};
 pub use pipeline::{Pipeline, Runtime};
+pub use registers::{Answer, Asked, Register, ask_registers};
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{entry as audit_entry, link as audit_link, sequence};
+pub use timer::tick;

@@ -4,6 +4,7 @@
 //! batch. A crash before the commit: delivered again, nothing happened. After it: delivered again, recognised. Where the
 //! store does not answer, the batch is held and tried again; a commit whose answer was lost is found by the look-up.
 
+use crate::advance::taken;
 use crate::batch::{Item, Memory, events, identity, once_keys};
 use crate::carry_out;
 use crate::delivery::{Cause, Delivery, Disposition, Publish};
@@ -18,10 +19,10 @@ use opentelemetry::trace::SpanKind;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use storage::{ArchiveRow, Batch, Committed, Identity, Store, StoreError};
+use storage::{ArchiveRow, Batch, Committed, Identity, OutboxRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Submission, Surroundings};
+use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Rejection, Submission, Surroundings, Taken};
 
 /// What the shell brings: clock, ids, and the switch to stop.
 #[derive(Clone)]
@@ -119,6 +120,7 @@ impl Pipeline {
         let office = (self.office)();
         let started = spans::now();
         let mut items = Vec::with_capacity(indices.len());
+        let mut messages = Vec::new();
         for index in indices {
             let Some(delivery) = deliveries.get(*index) else { continue };
             match self.decode(&office, delivery) {
@@ -128,7 +130,8 @@ impl Pipeline {
                     let redelivered = delivery.redelivered;
                     items.push(Item { index: *index, submission, anonymous, redelivered, process });
                 }
-                Err(cause) => set(dispositions, *index, Disposition::DeadLetter(cause)),
+                Err(Rejection::IsMessage) => messages.push(*index),
+                Err(rejection) => set(dispositions, *index, Disposition::DeadLetter(rejection.into())),
             }
         }
         self.metrics.batch.observe(items.len() as f64);
@@ -151,13 +154,15 @@ impl Pipeline {
                 }
             }
         }
+        // Behind the applications of the same batch: a message may speak of one of them.
+        self.hear(&office, deliveries, &messages, dispositions).await;
     }
 
-    fn decode(&self, office: &Office, delivery: &Delivery) -> Result<Submission, Cause> {
+    fn decode(&self, office: &Office, delivery: &Delivery) -> Result<Submission, Rejection> {
         let sender = delivery.sender.as_deref().and_then(|name| office.sender_by_name(name));
-        let sender = sender.ok_or(workflow::Rejection::UnknownSender)?;
+        let sender = sender.ok_or(Rejection::UnknownSender)?;
         let id = delivery.application_id.unwrap_or_else(|| (self.runtime.new_id)());
-        Ok(office.decode(delivery.body.clone(), sender, id, delivery.observed_at)?)
+        office.decode(delivery.body.clone(), sender, id, delivery.observed_at)
     }
 
     /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
@@ -211,10 +216,8 @@ impl Pipeline {
         let keys: Vec<Vec<OnceKey>> = events.iter().map(|event| once_keys(office, event)).collect();
         let digests: Vec<_> = keys.iter().flatten().map(|key| key.digest).collect();
         let claims = self.store.claims(&digests).await?;
-        let mut earlier: HashMap<Digest, Vec<EarlierClaim>> = HashMap::new();
-        for (digest, rows) in claims {
-            earlier.insert(digest, rows.into_iter().map(|r| EarlierClaim { from: r.from, to: r.to }).collect());
-        }
+        let mut earlier: HashMap<Digest, Taken> =
+            claims.into_iter().map(|(digest, rows)| (digest, taken(&rows, None))).collect();
         let now = (self.runtime.clock)();
         let mut batch = Batch { at: now, published: marks, ..Batch::default() };
         let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, now, memory);
@@ -245,7 +248,7 @@ impl Pipeline {
         items: &[Item],
         events: &[Option<Event>],
         keys: &[Vec<OnceKey>],
-        earlier: &mut HashMap<Digest, Vec<EarlierClaim>>,
+        earlier: &mut HashMap<Digest, Taken>,
         batch: &mut Batch,
         now: Timestamp,
         memory: &mut Memory,
@@ -268,8 +271,7 @@ impl Pipeline {
             let mut traceparent = None;
             if let Some(process) = &item.process {
                 process.step("rules.decide", SpanKind::Internal, from, spans::now(), Vec::new());
-                if let Some(Effect::Decide(decided)) = effects.last() {
-                    let d = &decided.decision;
+                if let Some(d) = effects.iter().rev().find_map(Effect::decision) {
                     process.decided(d.application_id, d.service.as_str(), d.ars.land(), d.outcome.as_str());
                 }
                 traceparent = process.traceparent();
@@ -279,12 +281,13 @@ impl Pipeline {
             // What this application takes, the next one in the batch already sees.
             for effect in &effects {
                 if let Effect::Claim(claim) = effect {
-                    let claimed = EarlierClaim { from: claim.from, to: claim.to };
-                    earlier.entry(claim.digest).or_default().push(claimed);
+                    let taken = earlier.entry(claim.digest).or_default();
+                    taken.earlier.push(EarlierClaim { from: claim.from, to: claim.to });
+                    taken.highest = taken.highest.max(claim.ordinal);
                 }
             }
-            if let Some(Effect::Decide(decided)) = effects.last() {
-                let rows = self.to_archive(office, &decided.decision, &batch.archives);
+            for decision in effects.iter().filter_map(Effect::decision) {
+                let rows = self.to_archive(office, decision, &batch.archives);
                 batch.archives.extend(rows);
             }
             carry_out::add(batch, effects, traceparent.as_deref());
@@ -294,23 +297,27 @@ impl Pipeline {
     /// Sends what was committed. What is not confirmed stays in the outbox for the relay.
     async fn publish(&self, committed: &Committed, items: &[Item]) {
         let from = spans::now();
-        let sent = self.publisher.publish(committed.outbox()).await;
+        self.send(committed.outbox()).await;
         let to = spans::now();
-        match sent {
-            Ok(confirmed) => {
-                self.metrics.published.inc_by(confirmed.len() as u64);
-                self.marks().extend(confirmed);
-            }
-            Err(error) => tracing::warn!(%error, "results stay in the outbox; the relay sends them later"),
-        }
         for process in items.iter().filter_map(|item| item.process.as_ref()) {
             process.step("worker.publish", SpanKind::Producer, from, to, Vec::new());
             process.end(to);
         }
     }
 
+    /// Sends messages that are committed; what is confirmed is noted with the next transaction.
+    pub(crate) async fn send(&self, outbox: &[OutboxRow]) {
+        match self.publisher.publish(outbox).await {
+            Ok(confirmed) => {
+                self.metrics.published.inc_by(confirmed.len() as u64);
+                self.marks().extend(confirmed);
+            }
+            Err(error) => tracing::warn!(%error, "results stay in the outbox; the relay sends them later"),
+        }
+    }
+
     /// The rule set of a decision, where the archive may not have it yet.
-    fn to_archive(&self, office: &Office, decision: &Decision, batch: &[ArchiveRow]) -> Vec<ArchiveRow> {
+    pub(crate) fn to_archive(&self, office: &Office, decision: &Decision, batch: &[ArchiveRow]) -> Vec<ArchiveRow> {
         let known = |hash: &String| self.archived().contains(hash) || batch.iter().any(|row| row.hash == *hash);
         if decision.rule_set.as_ref().is_none_or(known) {
             return Vec::new();
@@ -362,7 +369,7 @@ impl Pipeline {
     }
 
     /// Repeats a store call until it succeeds; `None` on shutdown.
-    async fn held<T, F: Future<Output = Result<T, StoreError>>>(&self, call: impl Fn() -> F) -> Option<T> {
+    pub(crate) async fn held<T, F: Future<Output = Result<T, StoreError>>>(&self, call: impl Fn() -> F) -> Option<T> {
         let mut pause = HOLD.0;
         loop {
             match call().await {
@@ -377,7 +384,7 @@ impl Pipeline {
     }
 }
 
-fn set(dispositions: &mut [Disposition], index: usize, to: Disposition) {
+pub(crate) fn set(dispositions: &mut [Disposition], index: usize, to: Disposition) {
     if let Some(slot) = dispositions.get_mut(index) {
         *slot = to;
     }

@@ -23,7 +23,7 @@ async fn chain(store: &dyn Store, keys: &Keys) -> Result<u32, StoreError> {
         if keys.commitment(&entry) != commitment {
             return None;
         }
-        let link = keys.link(entry.land, last.map(link).as_ref(), &commitment);
+        let link = keys.link(entry.land, &last.map_or(Link::START, link), &commitment);
         Some(LinkRow { position: i64::try_from(link.position).ok()?, head: link.head })
     };
     let mut refused = 0;

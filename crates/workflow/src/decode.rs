@@ -1,5 +1,6 @@
 //! Bytes to a [`Submission`], strictly: whatever is wrong with the envelope is said with what to do about it.
 
+use crate::correspondence;
 use domain::json::{self, JsonError};
 use domain::{
     ApplicationId, Ars, Attachment, Channel, ClientId, Digest, Envelope, Evidence, Sender, ServiceName, TrustLevel,
@@ -45,6 +46,8 @@ pub enum Rejection {
     UnknownSender,
     #[error("Idempotency-Key and id must be equal where both are given")]
     IdempotencyKey,
+    #[error("this speaks about a case (it has a kind): send it to /api/v1/applications/{{application_id}}/messages")]
+    IsMessage,
 }
 
 impl Rejection {
@@ -62,6 +65,7 @@ impl Rejection {
             Self::UnknownForm { .. } => "unknown_form_version",
             Self::UnknownSender => "unknown_sender",
             Self::IdempotencyKey => "idempotency_key_mismatch",
+            Self::IsMessage => "is_message",
         }
     }
 }
@@ -95,6 +99,9 @@ pub(crate) fn read(
     ars_of_ags: impl Fn(&str) -> Option<Ars>,
 ) -> Result<Read, Rejection> {
     let Value::Object(mut object) = json::parse(bytes)? else { return Err(Rejection::NotAnObject) };
+    if correspondence::is_message(&object) {
+        return Err(Rejection::IsMessage);
+    }
     if let Some(unknown) = object.keys().find(|key| !FIELDS.contains(&key.as_str())) {
         return Err(Rejection::UnknownField(unknown.clone()));
     }

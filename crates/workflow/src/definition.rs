@@ -1,9 +1,13 @@
-//! `workflows/<service>/`: what a service is. Form versions, free-text fields, expected attachments, once-only keys.
+//! `workflows/<service>/`: what a service is. Form versions, workflow, free-text fields, expected attachments, once-only
+//! keys.
 
+mod flows;
+
+use crate::flow::Flow;
 use crate::texts::Texts;
 use crate::validate::Form;
 use domain::{Digest, ServiceName};
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,7 +36,10 @@ pub struct Definition {
     pub once: Vec<OnceRule>,
     /// Texts for pages and notices, by name.
     pub texts: Texts,
+    /// How long it keeps what is personal; nothing where its files do not say.
+    pub retention: Option<Retention>,
     forms: Vec<(Date, Arc<Form>)>,
+    flows: Vec<(Date, Arc<Flow>)>,
 }
 
 impl Definition {
@@ -41,11 +48,26 @@ impl Definition {
     }
     /// The newest form in force on a day.
     pub fn form_on(&self, day: Date) -> Option<&Arc<Form>> {
-        self.forms.iter().filter(|(from, _)| *from <= day).max_by_key(|(from, _)| *from).map(|(_, form)| form)
+        newest(&self.forms, day)
     }
     pub fn form_versions(&self) -> impl Iterator<Item = &str> {
         self.forms.iter().map(|(_, form)| form.version.as_str())
     }
+
+    pub fn flow(&self, version: &str) -> Option<&Arc<Flow>> {
+        self.flows.iter().map(|(_, flow)| flow).find(|flow| flow.version == version)
+    }
+    /// The newest workflow in force on a day.
+    pub fn flow_on(&self, day: Date) -> Option<&Arc<Flow>> {
+        newest(&self.flows, day)
+    }
+    pub fn flow_versions(&self) -> impl Iterator<Item = &str> {
+        self.flows.iter().map(|(_, flow)| flow.version.as_str())
+    }
+}
+
+fn newest<T>(versions: &[(Date, T)], day: Date) -> Option<&T> {
+    versions.iter().filter(|(from, _)| *from <= day).max_by_key(|(from, _)| *from).map(|(_, version)| version)
 }
 
 /// "One permit a resident", "second dog of the household": a keyed digest of declared fields, held by a unique index.
@@ -67,6 +89,19 @@ pub struct OnceRule {
     pub count: Option<String>,
 }
 
+/// How long everything personal about a case is kept after its end (Art. 5 Abs. 1 lit. e GDPR).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    #[serde(rename = "jahre")]
+    pub years: i64,
+    pub norm: String,
+    #[serde(rename = "quelle")]
+    pub source: String,
+    #[serde(default, rename = "hinweis")]
+    pub hint: Option<String>,
+}
+
 /// Where a once-only key must be unique.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -83,7 +118,11 @@ struct File {
     titel: String,
     #[serde(default)]
     leika: Option<String>,
-    formular: Vec<FormEntry>,
+    formular: Vec<VersionEntry>,
+    #[serde(default = "first_flow")]
+    ablauf: Vec<VersionEntry>,
+    #[serde(default)]
+    bekanntgabe: Option<String>,
     freitext: FreeText,
     #[serde(default)]
     mensch_verlangt: Option<String>,
@@ -91,14 +130,24 @@ struct File {
     anlagen: Attachments,
     #[serde(default)]
     einmal: Vec<OnceRule>,
+    #[serde(default)]
+    aufbewahrung: Option<Retention>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FormEntry {
+struct VersionEntry {
     version: String,
     #[serde(deserialize_with = "day")]
     ab: Date,
+}
+
+/// What a retention period can be.
+const YEARS: std::ops::RangeInclusive<i64> = 1..=100;
+
+/// Where a service names no workflow: the first one that all services share.
+fn first_flow() -> Vec<VersionEntry> {
+    vec![VersionEntry { version: "1".into(), ab: date(2020, 1, 1) }]
 }
 
 #[derive(Deserialize)]
@@ -135,7 +184,12 @@ impl WorkflowBook {
                 Ok(definition) => {
                     services.insert(definition.service.clone(), definition);
                 }
-                Err(found) => errors.extend(found),
+                // What is wrong with a shared file is said once.
+                Err(found) => found.into_iter().for_each(|error| {
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                }),
             }
         }
         if errors.is_empty() { Ok(Self { services }) } else { Err(errors) }
@@ -182,6 +236,11 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
     if file.formular.is_empty() {
         errors.push(error(path, "es gibt kein Formular".into()));
     }
+    if file.aufbewahrung.as_ref().is_some_and(|retention| !YEARS.contains(&retention.years)) {
+        let message = "aufbewahrung: jahre muss zwischen 1 und 100 liegen";
+        errors.push(error(path, message.into()));
+    }
+    let flows = flows::load(folder, &file, &forms, files, &mut errors);
     let texts_path = format!("{folder}texte.toml");
     let texts = match files.get(&texts_path).map(|text| toml::from_str(text)) {
         Some(Ok(texts)) => texts,
@@ -203,7 +262,9 @@ fn definition(path: &str, text: &str, files: &BTreeMap<String, String>) -> Resul
         attachments: file.anlagen.erwartet,
         once: file.einmal,
         texts,
+        retention: file.aufbewahrung,
         forms,
+        flows,
     })
 }
 

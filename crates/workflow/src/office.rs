@@ -4,19 +4,26 @@ use crate::decode::{self, Rejection, Submission};
 use crate::definition::WorkflowBook;
 use crate::once;
 use crate::risk::Risk;
-use crate::{OnceKey, Validated};
+use crate::case::Case;
+use crate::correspondence::{self, Message as CaseMessage};
+use crate::{Official, OnceKey, Validated};
 use domain::{ApplicationId, Decision, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
 use jiff::Timestamp;
 use rules::{Archived, RuleBook};
+use jiff::civil::Date;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Switches outside the law files.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
     pub senders: Vec<Arc<Sender>>,
     /// Days that a claimed receipt may lie before the observed one.
     pub backdating_days: i64,
     pub risk: Risk,
+    /// Registers that can be asked, by the name that workflows use.
+    pub registers: BTreeSet<String>,
+    pub officials: Vec<Arc<Official>>,
 }
 
 /// Everything that decides, and nothing that acts.
@@ -50,6 +57,28 @@ impl Office {
     }
     pub fn sender_by_name(&self, name: &str) -> Option<&Arc<Sender>> {
         self.settings.senders.iter().find(|s| s.name.as_str() == name)
+    }
+
+    pub fn official_by_token(&self, token_sha256: &str) -> Option<&Arc<Official>> {
+        self.settings.officials.iter().find(|o| o.token_sha256.as_deref() == Some(token_sha256))
+    }
+    /// Whether one official stands in for another on a day.
+    pub(crate) fn deputises(&self, deputy: &str, absent: &str, today: Date) -> bool {
+        self.settings.officials.iter().any(|o| o.name == absent && o.is_deputised_by(deputy, today))
+    }
+
+    /// Reads a message about a case from a known sender; `about` where its address says which one.
+    ///
+    /// # Errors
+    /// Says what is wrong with it.
+    pub fn read_message(
+        &self,
+        bytes: Vec<u8>,
+        about: Option<ApplicationId>,
+        sender: &Arc<Sender>,
+        observed_at: Timestamp,
+    ) -> Result<CaseMessage, Rejection> {
+        correspondence::read(bytes, about, sender, observed_at)
     }
 
     /// Reads one application of a known sender.
@@ -137,5 +166,10 @@ impl Office {
         let envelope = &submission.envelope;
         let id = submission.application_id;
         self.settings.risk.sampled(&self.sample_secret, id, &envelope.service, &envelope.ars)
+    }
+
+    /// Drawn for a second look after the notice. Reproducible with the key, foreseeable by nobody without.
+    pub(crate) fn drawn_after(&self, case: &Case, decision_no: u32) -> bool {
+        self.settings.risk.drawn_after(&self.sample_secret, case, decision_no)
     }
 }

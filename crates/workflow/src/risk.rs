@@ -1,7 +1,8 @@
 //! Risk settings: sample draws, risk flags and stop switches. A file of its own with a right of its own, outside
 //! `rules/`; nothing of it leaves the house (§ 88 Abs. 5 S. 4 AO as the pattern).
 
-use domain::{ApplicationId, Ars, Decimal, Land, Secret, ServiceName, json};
+use crate::case::Case;
+use domain::{ApplicationId, Ars, Decimal, Digest, Land, Secret, ServiceName, json};
 use rules::StopOver;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +38,18 @@ pub struct Draw {
     /// Such as "0.02"; text, because a number would come through a binary float.
     #[serde(with = "domain::decimal_text")]
     pub share: Decimal,
+    /// Whether a person looks before the notice goes out, or a second time after it.
+    #[serde(default)]
+    pub time: DrawTime,
+}
+
+/// See [`Draw::time`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DrawTime {
+    #[default]
+    Before,
+    After,
 }
 
 /// A condition on the application's data.
@@ -134,12 +147,22 @@ impl Risk {
         }
     }
 
-    /// Whether the keyed draw takes this application. Reproducible with the key, and the sender cannot choose the id that
-    /// is drawn by.
+    /// Whether the keyed draw takes this application before its notice. Reproducible with the key, and the sender cannot
+    /// choose the id that is drawn by.
     pub(crate) fn sampled(&self, secret: &Secret, id: ApplicationId, service: &ServiceName, ars: &Ars) -> bool {
-        let shares = self.sample.iter().filter(|draw| draw.place.covers(service, ars)).map(|draw| draw.share);
-        let Some(share) = shares.max() else { return false };
-        let drawn = secret.mac([id.0.as_bytes().as_slice()]);
+        self.drawn(DrawTime::Before, &secret.mac([id.0.as_bytes().as_slice()]), service, ars)
+    }
+
+    /// The same for a decision, after its notice.
+    pub(crate) fn drawn_after(&self, secret: &Secret, case: &Case, decision_no: u32) -> bool {
+        let id = case.application_id.0;
+        let draw = secret.mac([id.as_bytes().as_slice(), b"after", &decision_no.to_be_bytes()]);
+        self.drawn(DrawTime::After, &draw, &case.service, &case.ars)
+    }
+
+    fn drawn(&self, time: DrawTime, drawn: &Digest, service: &ServiceName, ars: &Ars) -> bool {
+        let draws = self.sample.iter().filter(|draw| draw.time == time && draw.place.covers(service, ars));
+        let Some(share) = draws.map(|draw| draw.share).max() else { return false };
         // 48 bits are finer than any share that somebody writes, and exact in a decimal.
         let head = drawn.0.iter().take(6).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         Decimal::from(head) < share * Decimal::from(1_u64 << 48)

@@ -1,56 +1,29 @@
 //! One step of a case: an event and its surroundings in, effects out.
 //!
-//! The hot path is this function over a batch; `decide` on the command line is this function with its effects printed.
+//! The hot path is [`Office::step`] over a batch of applications; `decide` on the command line is this function with its
+//! effects printed. What happens to a case later goes through [`Office::advance`], over the same machine.
 
+use crate::case::Case;
+use crate::correspondence::Message as Said;
+use crate::deciding::Taken;
 use crate::decode::Submission;
-use crate::effects::{Alias, AuditEntry, Claim, Conflict, Decided, Effect, Message, Registered, Task};
+use crate::effects::{Alias, AuditEntry, Conflict, Decided, Document, Effect, Registered};
+use crate::machine::Machine;
+use crate::matter::{ANSWER, AnswerOnFile, Dossier, Matter};
 use crate::office::Office;
+use crate::official::{Command, Official, Refusal};
+use crate::publish::{self, News};
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, Decision, Digest, FormError, Land, Outcome, berlin_iso, json};
+use domain::{ApplicationId, Decision, Digest, FormError, Land, Outcome, berlin_date, json};
 use jiff::Timestamp;
-use rules::{Context, EarlierClaim, Facts};
-use serde::{Deserialize, Serialize};
+use rules::{Context, Facts};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
-/// Where a case stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CaseState {
-    /// A final decision went out.
-    Decided,
-    /// A person decides.
-    Referred,
-    /// The applicant must mend the form.
-    CorrectionNeeded,
-    /// Another body is competent.
-    Forwarded,
-}
-
-impl CaseState {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Decided => "decided",
-            Self::Referred => "referred",
-            Self::CorrectionNeeded => "correction_needed",
-            Self::Forwarded => "forwarded",
-        }
-    }
-    pub fn after(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Granted | Outcome::PartlyGranted | Outcome::Refused => Self::Decided,
-            Outcome::Referred => Self::Referred,
-            Outcome::CorrectionNeeded => Self::CorrectionNeeded,
-            Outcome::Forwarded => Self::Forwarded,
-        }
-    }
-}
-
-/// What happened to a case.
+/// An application arrived.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// An application arrived, with its form checked.
+    /// It is new, and its form is checked.
     Received { submission: Submission, form: Result<Validated, Vec<FormError>> },
     /// The same application again: the first one's answer stands.
     Repeated { submission: Submission, original: ApplicationId },
@@ -58,36 +31,143 @@ pub enum Event {
     Collided { submission: Submission, original: ApplicationId },
 }
 
+/// Something happened to a case that is there.
+#[derive(Debug, Clone)]
+pub enum CaseEvent {
+    /// The applicant says something.
+    Said(Said),
+    /// A register answers a question.
+    Answered { question: Uuid, answer: AnswerOnFile },
+    /// An official who saw the case in a version wants something.
+    Commanded { command: Command, by: Official, seen: i64 },
+    /// The earliest timer of the case has come.
+    Woken,
+}
+
+impl CaseEvent {
+    /// A word for logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Said(message) => message.body.as_str(),
+            Self::Answered { .. } => "answered",
+            Self::Commanded { command, .. } => command.as_str(),
+            Self::Woken => "woken",
+        }
+    }
+}
+
 /// What the store knows that bears on a step.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surroundings {
-    /// The application's once-only keys with what earlier applications claimed.
-    pub once: Vec<(OnceKey, Vec<EarlierClaim>)>,
+    /// The application's once-only keys with what others claimed.
+    pub once: Vec<(OnceKey, Taken)>,
 }
 
 impl Office {
-    /// Steps a case. Total: there is always an answer, and where a rule fails it is a person.
+    /// Steps an application. Total: there is always an answer, and where a rule fails it is a person.
     pub fn step(&self, event: &Event, surroundings: &Surroundings, now: Timestamp) -> Vec<Effect> {
-        let (submission, form) = match event {
-            Event::Received { submission, form } => (submission, form),
-            Event::Repeated { submission, original } => return self.repeated(submission, *original, now),
-            Event::Collided { submission, original } => return self.collided(submission, *original, now),
+        match event {
+            Event::Received { submission, form } => self.received(submission, form, surroundings, now),
+            Event::Repeated { submission, original } => self.repeated(submission, *original, now),
+            Event::Collided { submission, original } => self.collided(submission, *original, now),
+        }
+    }
+
+    fn received(
+        &self,
+        submission: &Submission,
+        form: &Result<Validated, Vec<FormError>>,
+        surroundings: &Surroundings,
+        now: Timestamp,
+    ) -> Vec<Effect> {
+        let received = berlin_date(self.received_at(submission));
+        let definition = self.workflows.get(&submission.envelope.service);
+        // INVARIANT: a service that was decoded is loaded, and a loaded one has a workflow for every day.
+        let Some(flow) = definition.and_then(|definition| definition.flow_on(received)) else { return Vec::new() };
+        let form_version = self.form(submission).map(|form| form.version.clone()).unwrap_or_default();
+        let registered = self.registered(submission, form_version.clone());
+        let case = Case::new(submission, flow, form_version, received);
+        let matter = Matter::new(submission.clone(), form.clone());
+        let mut machine = Machine::new(self, flow.clone(), (case, 0), matter, None, surroundings, now);
+        machine.first = Some(self.intake(&registered));
+        machine.effects.push(Effect::Register(Box::new(registered)));
+        machine.run();
+        // A decision says it all; what waits first is noted by itself.
+        if let Some(intake) = machine.first.take() {
+            let from = machine.flow.start.clone();
+            machine.log_way(ACTOR, "received", &from, intake);
+        }
+        machine.finish()
+    }
+
+    /// Steps a case that is there. Total but for what an official or the file of workflows gets wrong.
+    ///
+    /// # Errors
+    /// Why nothing is done: a command that is refused, or a workflow version that is not loaded.
+    pub fn advance(
+        &self,
+        dossier: &Dossier,
+        event: &CaseEvent,
+        surroundings: &Surroundings,
+        now: Timestamp,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let definition = self.workflows.get(&dossier.case.service);
+        let flow = definition.and_then(|definition| definition.flow(&dossier.case.flow));
+        let Some(flow) = flow.cloned() else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
+        if self.known(dossier, event) {
+            return Ok(Vec::new());
+        }
+        let new = self.new_document(dossier, event, now);
+        let matter = Matter::of(self, dossier, new.as_ref());
+        let case = (dossier.case.clone(), dossier.version);
+        let mut machine = Machine::new(self, flow, case, matter, dossier.decision.clone(), surroundings, now);
+        match event {
+            CaseEvent::Said(message) => machine.hear(message),
+            CaseEvent::Answered { question, answer } => machine.answered(*question, answer, new),
+            CaseEvent::Commanded { command, by, seen } => machine.obey(command, by, (*seen, dossier.version))?,
+            CaseEvent::Woken => machine.woken(),
+        }
+        Ok(machine.finish())
+    }
+
+    /// Whether a document lies in the file already: the event came before.
+    fn known(&self, dossier: &Dossier, event: &CaseEvent) -> bool {
+        let key = match event {
+            CaseEvent::Said(message) => message.key(),
+            CaseEvent::Answered { question, .. } => *question,
+            CaseEvent::Commanded { .. } | CaseEvent::Woken => return false,
         };
-        let context = self.context(submission, surroundings, now);
-        let decision = match form {
-            Ok(valid) => self.rules.decide(&facts(submission, valid), &context),
-            Err(errors) => self.correction(submission, errors),
-        };
-        let mut effects = Vec::with_capacity(6);
-        let registered = self.registered(submission, &decision);
-        effects.extend(claims(&decision, surroundings).into_iter().map(Effect::Claim));
-        effects.extend(task(&decision, now).map(Effect::OpenTask));
-        effects.extend(messages(&decision, now).into_iter().map(Effect::Publish));
-        let decided = Decided::new(decision, context);
-        effects.push(Effect::Audit(self.audit(&registered, &decided, now)));
-        effects.push(Effect::Register(Box::new(registered)));
-        effects.push(Effect::Decide(Box::new(decided)));
-        effects
+        dossier.documents.iter().any(|document| document.key == key)
+    }
+
+    /// The document that an event brings.
+    fn new_document(&self, dossier: &Dossier, event: &CaseEvent, now: Timestamp) -> Option<Document> {
+        match event {
+            CaseEvent::Said(message) => Some(message.document(&dossier.case)),
+            CaseEvent::Answered { question, answer } => Some(Document {
+                application_id: dossier.case.application_id,
+                key: *question,
+                kind: ANSWER.to_owned(),
+                at: now,
+                actor: answer.register.clone(),
+                // Our own type always has a JSON form.
+                body: json::canonical(&serde_json::to_value(answer).unwrap_or_default()),
+            }),
+            CaseEvent::Commanded { .. } | CaseEvent::Woken => None,
+        }
+    }
+
+    /// The once-only keys of a case as an event leaves it.
+    pub fn keys_after(&self, dossier: &Dossier, event: &CaseEvent) -> Vec<OnceKey> {
+        let new = self.new_document(dossier, event, dossier.submission.observed_at);
+        let matter = Matter::of(self, dossier, new.as_ref());
+        matter.form.as_ref().map(|valid| self.once_keys(&matter.submission, valid)).unwrap_or_default()
+    }
+
+    /// The audit's line about an official who looked at a case.
+    pub fn looked_at(&self, case: &Case, by: &Official, what: &str, now: Timestamp) -> AuditEntry {
+        let payload = json!({ "service": case.service, "ars": case.ars, "what": what });
+        self.entry(case.application_id, case.ars.land(), now, &by.name, "read".into(), &payload)
     }
 
     fn repeated(&self, submission: &Submission, original: ApplicationId, now: Timestamp) -> Vec<Effect> {
@@ -105,20 +185,16 @@ impl Office {
             raw: submission.raw.clone(),
             observed_at: submission.observed_at,
         };
-        let data = json!({
-            "application_id": submission.application_id, "id": envelope.id, "service": envelope.service,
-            "ars": envelope.ars, "state": "conflict", "original": original,
-        });
-        let message = event(EventMessage {
+        let news = News {
             application_id: submission.application_id,
-            exchange: "dunkelwerk.results",
-            routing_key: format!("{}.{}.conflict", envelope.service, envelope.ars),
-            id: event_id(submission.application_id, "case/conflict"),
-            kind: "de.dunkelwerk.case.v1",
-            authority: None,
-            data,
-            now,
-        });
+            id: envelope.id.as_str(),
+            service: &envelope.service,
+            ars: &envelope.ars,
+            word: "conflict",
+            once: "conflict".into(),
+            more: json!({ "original": original }),
+        };
+        let message = publish::news(news, now);
         let note = self.note(submission, original, "conflict", now);
         vec![Effect::KeepConflict(Box::new(conflict)), Effect::Publish(message), Effect::Audit(note)]
     }
@@ -127,18 +203,18 @@ impl Office {
         &self,
         submission: &Submission,
         original: ApplicationId,
-        action: &'static str,
+        action: &str,
         now: Timestamp,
     ) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
-            "ars": submission.envelope.ars, "content": self.audit_keys.content(&submission.content),
+            "ars": submission.envelope.ars, "content": self.audit_keys.content(&submission.content.0),
             "as": submission.application_id,
         });
-        self.entry(original, submission.envelope.ars.land(), now, action, &payload)
+        self.entry(original, submission.envelope.ars.land(), now, ACTOR, action.into(), &payload)
     }
 
-    fn context(&self, submission: &Submission, surroundings: &Surroundings, now: Timestamp) -> Context {
+    pub(crate) fn context(&self, submission: &Submission, surroundings: &Surroundings, now: Timestamp) -> Context {
         let envelope = &submission.envelope;
         let sender = &submission.sender;
         let definition = self.workflows.get(&envelope.service);
@@ -163,19 +239,20 @@ impl Office {
             unexpected_attachments: envelope.attachments.iter().any(|a| !expected.contains(&a.name)),
             // A receipt in the future is as doubtful as one long ago.
             backdated: gap > self.settings.backdating_days * 86_400 || gap < -86_400,
-            earlier: surroundings.once.iter().map(|(key, claims)| (key.name.clone(), claims.clone())).collect(),
+            earlier: surroundings.once.iter().map(|(key, taken)| (key.name.clone(), taken.earlier.clone())).collect(),
             sample: self.sampled(submission),
             risk: self.settings.risk.flagged(&envelope.service, &envelope.ars, &envelope.data),
             stopped,
             stopped_over,
             person_requested: definition.and_then(|d| d.person.as_ref()).is_some_and(filled),
+            refer: Vec::new(),
         }
     }
 
-    /// A readable application that breaks its form is accepted, and answered with every violation (§ 24 Abs. 3 VwVfG).
-    fn correction(&self, submission: &Submission, errors: &[FormError]) -> Decision {
+    /// An application as decisions that need no rules see it.
+    pub(crate) fn bare_facts(&self, submission: &Submission, decision_no: u32) -> Facts {
         let form = self.form(submission);
-        let facts = Facts {
+        Facts {
             application_id: submission.application_id,
             id: submission.envelope.id.clone(),
             service: submission.envelope.service.clone(),
@@ -183,51 +260,61 @@ impl Office {
             form_version: form.map(|form| form.version.clone()).unwrap_or_default(),
             form_digest: form.map_or(Digest::of(&[]), |form| form.digest()),
             data: std::sync::Arc::default(),
-            decision_no: 1,
-        };
-        form_violated(&facts, errors)
+            decision_no,
+        }
     }
 
-    fn registered(&self, submission: &Submission, decision: &Decision) -> Registered {
+    fn registered(&self, submission: &Submission, form_version: String) -> Registered {
         Registered {
             application_id: submission.application_id,
             sender: submission.sender.name.clone(),
             client_id: submission.envelope.id.as_str().to_owned(),
             service: submission.envelope.service.clone(),
             ars: submission.envelope.ars.clone(),
-            form_version: decision.form_version.clone(),
+            form_version,
             content: submission.content,
             raw: submission.raw.clone(),
             observed_at: submission.observed_at,
             received_at: self.received_at(submission),
-            state: CaseState::after(decision.outcome),
         }
     }
 
-    /// What was decided on what; `cases verify` compares both with what is stored.
-    fn audit(&self, registered: &Registered, decided: &Decided, now: Timestamp) -> AuditEntry {
-        let decision = &decided.decision;
-        let payload = json!({
-            "service": decision.service, "ars": decision.ars, "sender": registered.sender,
-            "content": self.audit_keys.content(&registered.content),
-            "application": self.audit_keys.application(&registered.audited()), "outcome": decision.outcome,
-            "automatic": decision.automatic, "rule_set": decision.rule_set,
-            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision_no": decision.decision_no,
-            "decision": self.audit_keys.decision(&decided.audited()),
-        });
-        self.entry(registered.application_id, decision.ars.land(), now, "decided", &payload)
+    /// What the first line of a case says of the application; `cases verify` compares it with what is stored.
+    fn intake(&self, registered: &Registered) -> Value {
+        let (keys, row) = (&self.audit_keys, registered.audited());
+        json!({
+            "sender": registered.sender, "application": keys.application(&row), "content": keys.content(row.content),
+            "raw": keys.raw(row.raw),
+        })
     }
 
-    fn entry(
+    /// The audit's line about a decision, with what a `first` line says.
+    pub(crate) fn decided(&self, decided: &Decided, first: Option<Value>, now: Timestamp) -> AuditEntry {
+        let decision = &decided.decision;
+        let mut payload = json!({
+            "service": decision.service, "ars": decision.ars, "outcome": decision.outcome,
+            "automatic": decision.automatic, "rule_set": decision.rule_set, "decision_no": decision.decision_no,
+            "reasons": decision.referral.as_ref().map(|r| &r.reasons),
+            "decision": self.audit_keys.decision(&decided.audited()),
+        });
+        if let (Value::Object(all), Some(Value::Object(first))) = (&mut payload, first) {
+            all.extend(first);
+        }
+        let actor = decision.decided_by.as_deref().unwrap_or(ACTOR);
+        self.entry(decision.application_id, decision.ars.land(), now, actor, "decided".into(), &payload)
+    }
+
+    pub(crate) fn entry(
         &self,
         application_id: ApplicationId,
         land: Land,
         at: Timestamp,
-        action: &'static str,
+        actor: &str,
+        action: String,
         payload: &Value,
     ) -> AuditEntry {
-        let (payload, actor) = (json::canonical(payload), ACTOR);
-        let entry = audit::Entry { land, application_id, at, actor, action, payload: &payload };
+        let payload = json::canonical(payload);
+        let entry = audit::Entry { land, application_id, at, actor, action: &action, payload: &payload };
         let commitment = self.audit_keys.commitment(&entry);
         AuditEntry { land, application_id, at, actor: actor.to_owned(), action, payload, commitment }
     }
@@ -242,9 +329,9 @@ pub(crate) fn form_violated(facts: &Facts, errors: &[FormError]) -> Decision {
 }
 
 /// Who acts where no person does.
-const ACTOR: &str = "dunkelwerk";
+pub(crate) const ACTOR: &str = "dunkelwerk";
 
-fn facts(submission: &Submission, valid: &Validated) -> Facts {
+pub(crate) fn now_facts(submission: &Submission, valid: &Validated, decision_no: u32) -> Facts {
     Facts {
         application_id: submission.application_id,
         id: submission.envelope.id.clone(),
@@ -253,124 +340,6 @@ fn facts(submission: &Submission, valid: &Validated) -> Facts {
         form_version: valid.form.version.clone(),
         form_digest: valid.form.digest(),
         data: valid.data.clone(),
-        decision_no: 1,
+        decision_no,
     }
-}
-
-/// Once-only keys are taken where something was granted, or where a person may still grant it.
-fn claims(decision: &Decision, surroundings: &Surroundings) -> Vec<Claim> {
-    let proposal = decision.referral.as_ref().and_then(|r| r.proposal);
-    let taken = matches!(proposal.unwrap_or(decision.outcome), Outcome::Granted | Outcome::PartlyGranted);
-    if !taken {
-        return Vec::new();
-    }
-    let day = |field: &Option<String>| {
-        let value = field.as_ref().and_then(|name| decision.result.get(name));
-        value.and_then(Value::as_str).and_then(|text| text.parse().ok())
-    };
-    let each = |(key, earlier): &(OnceKey, Vec<EarlierClaim>)| {
-        let before = u32::try_from(earlier.len()).unwrap_or(u32::MAX);
-        let claim = |i: u32| Claim {
-            application_id: decision.application_id,
-            name: key.name.clone(),
-            digest: key.digest,
-            ordinal: before.saturating_add(i),
-            from: day(&key.from_field),
-            to: day(&key.to_field),
-        };
-        (1..=key.count).map(claim).collect::<Vec<_>>()
-    };
-    surroundings.once.iter().flat_map(each).collect()
-}
-
-fn task(decision: &Decision, now: Timestamp) -> Option<Task> {
-    decision.referral.as_ref().map(|referral| Task {
-        application_id: decision.application_id,
-        service: decision.service.clone(),
-        ars: decision.ars.clone(),
-        queue: referral.queue.clone(),
-        reasons: referral.reasons.clone(),
-        proposal: referral.proposal,
-        opened_at: now,
-    })
-}
-
-/// Results and tasks as CloudEvents 1.0 in structured mode.
-fn messages(decision: &Decision, now: Timestamp) -> Vec<Message> {
-    let mut messages = Vec::with_capacity(2);
-    let outward = decision.outward();
-    let id = decision.notice_id.map_or_else(|| event_id(decision.application_id, "decision/1"), |n| n.0);
-    let key = format!("{}.{}.{}", decision.service, decision.ars, decision.outcome.as_str());
-    let data = serde_json::to_value(&outward).unwrap_or_default();
-    let common = |exchange, routing_key, id, kind, data| EventMessage {
-        application_id: decision.application_id,
-        exchange,
-        routing_key,
-        id,
-        kind,
-        authority: decision.authority.as_deref(),
-        data,
-        now,
-    };
-    messages.push(event(common("dunkelwerk.results", key, id, "de.dunkelwerk.decision.v1", data)));
-    if let Some(referral) = &decision.referral {
-        let id = event_id(decision.application_id, "task/1");
-        let key = format!("{}.{}", decision.ars, referral.queue);
-        let data = json!({
-            "application_id": decision.application_id, "id": decision.id, "service": decision.service,
-            "ars": decision.ars, "authority": decision.authority, "referral": referral, "result": decision.result,
-            "reasons": decision.reasons,
-        });
-        messages.push(event(common("dunkelwerk.tasks", key, id, "de.dunkelwerk.task.v1", data)));
-    }
-    messages
-}
-
-fn event_id(application: ApplicationId, what: &str) -> Uuid {
-    Uuid::new_v5(&application.0, what.as_bytes())
-}
-
-struct EventMessage<'a> {
-    application_id: ApplicationId,
-    exchange: &'static str,
-    routing_key: String,
-    id: Uuid,
-    kind: &'static str,
-    authority: Option<&'a str>,
-    data: Value,
-    now: Timestamp,
-}
-
-fn event(message: EventMessage<'_>) -> Message {
-    let source = message.authority.map_or_else(|| "urn:dunkelwerk".to_owned(), urn);
-    // A BTreeMap gives the same bytes for the same message whatever map serde_json uses.
-    let event: BTreeMap<&str, Value> = BTreeMap::from([
-        ("specversion", "1.0".into()),
-        ("id", message.id.to_string().into()),
-        ("source", source.into()),
-        ("type", message.kind.into()),
-        ("subject", message.application_id.to_string().into()),
-        ("time", berlin_iso(message.now).into()),
-        ("datacontenttype", "application/json".into()),
-        ("data", message.data),
-    ]);
-    Message {
-        application_id: message.application_id,
-        exchange: message.exchange,
-        routing_key: message.routing_key,
-        message_id: message.id,
-        body: serde_json::to_vec(&event).unwrap_or_default(),
-    }
-}
-
-/// CloudEvents wants a URI reference as source: the authority's name, percent-encoded (RFC 3986).
-fn urn(authority: &str) -> String {
-    let encoded: String = authority
-        .bytes()
-        .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(b).to_string(),
-            other => format!("%{other:02X}"),
-        })
-        .collect();
-    format!("urn:dunkelwerk:behoerde:{encoded}")
 }

@@ -22,7 +22,7 @@ fn betrag(x) { x }
 fn procedures() -> String {
     let norms: Vec<String> =
         ReferralReason::ALL.iter().map(|r| format!("{} = \"Norm zu {}\"", r.as_str(), r.as_str())).collect();
-    format!("[vwvfg-35a]\ntitel = \"§ 35a VwVfG\"\n[vwvfg-35a.normen]\n{}\n", norms.join("\n"))
+    super::procedures(&norms.join("\n"))
 }
 
 fn good() -> Value {

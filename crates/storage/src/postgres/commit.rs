@@ -1,11 +1,10 @@
 //! One batch, one transaction.
 
+mod case;
+
 use crate::StoreError;
-use crate::columns::{Day, Moment, Words};
-use crate::rows::{
-    AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseRow, ClaimRow, Committed, ConflictRow, DecisionRow,
-    OutboxRow, TaskRow,
-};
+use crate::columns::Moment;
+use crate::rows::{AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, Committed, ConflictRow, OutboxRow};
 use domain::Digest;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -18,16 +17,20 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     batch.claims.sort_by_key(|c| (c.digest, c.ordinal));
     batch.archives.sort_by(|a, b| a.hash.cmp(&b.hash));
     batch.archives.dedup_by(|a, b| a.hash == b.hash);
+    newest(&mut batch.tasks, |row| row.application_id);
+    newest(&mut batch.controls, |row| (row.application_id, row.decision_no));
     let mut tx = pool.begin().await?;
-    if applications(&mut tx, &batch.applications).await? < batch.applications.len() as u64
-        || claims(&mut tx, &batch.claims).await? < batch.claims.len() as u64
-    {
+    if !first(&mut tx, &batch).await? {
         tx.rollback().await?;
         return Err(StoreError::Raced);
     }
-    cases(&mut tx, &batch.cases).await?;
-    decisions(&mut tx, &batch.decisions).await?;
-    tasks(&mut tx, &batch.tasks).await?;
+    case::decisions(&mut tx, &batch.decisions).await?;
+    case::close_tasks(&mut tx, &batch.closed_tasks).await?;
+    case::tasks(&mut tx, &batch.tasks).await?;
+    case::documents(&mut tx, &batch.documents).await?;
+    case::questions(&mut tx, &batch.questions).await?;
+    case::answer(&mut tx, &batch.answered).await?;
+    case::controls(&mut tx, &batch.controls).await?;
     let new = outbox(&mut tx, &batch.outbox, batch.at).await?;
     // A message that an earlier delivery wrote leaves as that row has it, never as a second version.
     batch.outbox.retain(|row| new.contains(&row.message_id));
@@ -38,6 +41,26 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await.map_err(unknown)?;
     Ok(Committed::new(batch))
+}
+
+/// What another may have been first with, and what makes room for it; false where another was.
+async fn first(tx: &mut PgConnection, batch: &Batch) -> Result<bool, StoreError> {
+    if applications(tx, &batch.applications).await? < batch.applications.len() as u64 {
+        return Ok(false);
+    }
+    if !case::cases(tx, &batch.cases).await? {
+        return Ok(false);
+    }
+    case::erase(tx, &batch.erased).await?;
+    case::release(tx, &batch.released).await?;
+    Ok(case::claims(tx, &batch.claims).await? == batch.claims.len() as u64)
+}
+
+/// The last row of each key: a statement may write a row only once.
+fn newest<R, K: Ord>(rows: &mut Vec<R>, key: impl Fn(&R) -> K) {
+    rows.reverse();
+    rows.sort_by_key(&key);
+    rows.dedup_by_key(|row| key(row));
 }
 
 /// A commit whose answer was lost may have happened.
@@ -78,88 +101,6 @@ async fn applications(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<
     .bind(column(rows, |r| Moment(r.observed_at)))
     .bind(column(rows, |r| Moment(r.received_at)));
     Ok(done.execute(tx).await?.rows_affected())
-}
-
-async fn claims(tx: &mut PgConnection, rows: &[ClaimRow]) -> Result<u64, StoreError> {
-    if rows.is_empty() {
-        return Ok(0);
-    }
-    let done = sqlx::query(
-        "insert into once_claims (digest, ordinal, name, application_id, valid_from, valid_to) \
-         select * from unnest($1::bytea[], $2::int[], $3::text[], $4::uuid[], $5::date[], $6::date[]) \
-         on conflict do nothing",
-    )
-    .bind(column(rows, |r| bytes(&r.digest)))
-    .bind(column(rows, |r| r.ordinal))
-    .bind(column(rows, |r| r.name.clone()))
-    .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| r.from.map(Day)))
-    .bind(column(rows, |r| r.to.map(Day)));
-    Ok(done.execute(tx).await?.rows_affected())
-}
-
-async fn cases(tx: &mut PgConnection, rows: &[CaseRow]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into cases (application_id, service, ars, state, outcome, automatic, updated_at) \
-         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[], \
-         $7::timestamptz[])",
-    )
-    .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| r.service.clone()))
-    .bind(column(rows, |r| r.ars.clone()))
-    .bind(column(rows, |r| r.state.clone()))
-    .bind(column(rows, |r| r.outcome.clone()))
-    .bind(column(rows, |r| r.automatic))
-    .bind(column(rows, |r| Moment(r.updated_at)))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn decisions(tx: &mut PgConnection, rows: &[DecisionRow]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into decisions (application_id, decision_no, notice_id, rule_set, decided_at, decision, trace, \
-         context) select * from unnest($1::uuid[], $2::int[], $3::uuid[], $4::text[], $5::timestamptz[], \
-         $6::bytea[], $7::bytea[], $8::bytea[])",
-    )
-    .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| r.decision_no))
-    .bind(column(rows, |r| r.notice_id))
-    .bind(column(rows, |r| r.rule_set.clone()))
-    .bind(column(rows, |r| Moment(r.decided_at)))
-    .bind(column(rows, |r| r.decision.clone()))
-    .bind(column(rows, |r| r.trace.clone()))
-    .bind(column(rows, |r| r.context.clone()))
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-async fn tasks(tx: &mut PgConnection, rows: &[TaskRow]) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(
-        "insert into tasks (application_id, service, ars, queue, reasons, proposal, opened_at) \
-         select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], \
-         $7::timestamptz[])",
-    )
-    .bind(column(rows, |r| r.application_id.0))
-    .bind(column(rows, |r| r.service.clone()))
-    .bind(column(rows, |r| r.ars.clone()))
-    .bind(column(rows, |r| r.queue.clone()))
-    .bind(column(rows, |r| Words(r.reasons.clone())))
-    .bind(column(rows, |r| r.proposal.clone()))
-    .bind(column(rows, |r| Moment(r.opened_at)))
-    .execute(tx)
-    .await?;
-    Ok(())
 }
 
 async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Result<HashSet<Uuid>, StoreError> {

@@ -1,8 +1,10 @@
 //! One batch, one transaction. Statements are prepared once a connection; a row costs microseconds, the sync is shared.
 
+mod case;
+
 use crate::StoreError;
-use crate::columns::{Day, Moment, Words};
-use crate::rows::{Batch, ClaimRow, Committed, OutboxRow};
+use crate::columns::Moment;
+use crate::rows::{Batch, Committed, OutboxRow};
 use domain::Digest;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
@@ -16,7 +18,7 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
         tx.rollback().await?;
         return Err(StoreError::Raced);
     }
-    results(&mut tx, &batch).await?;
+    case::results(&mut tx, &batch).await?;
     let mut new = Vec::with_capacity(batch.outbox.len());
     for row in std::mem::take(&mut batch.outbox) {
         // A message that an earlier delivery wrote leaves as that row has it, never as a second version.
@@ -53,7 +55,7 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
     Ok(Committed::new(batch))
 }
 
-/// Applications and claims; false where another was first.
+/// What another may have been first with, and what makes room for it; false where another was.
 async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreError> {
     for row in &batch.applications {
         let done = sqlx::query(
@@ -76,78 +78,23 @@ async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreEr
             return Ok(false);
         }
     }
+    for row in &batch.cases {
+        if case::case(tx, row).await? == 0 {
+            return Ok(false);
+        }
+    }
+    for id in &batch.erased {
+        case::erase(tx, *id).await?;
+    }
+    for id in &batch.released {
+        case::release(tx, *id).await?;
+    }
     for row in &batch.claims {
-        if claim(tx, row).await? == 0 {
+        if case::claim(tx, row).await? == 0 {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-async fn claim(tx: &mut SqliteConnection, row: &ClaimRow) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "insert into once_claims (digest, ordinal, name, application_id, valid_from, valid_to) \
-         values (?, ?, ?, ?, ?, ?) on conflict do nothing",
-    )
-    .bind(row.digest.0.as_slice())
-    .bind(row.ordinal)
-    .bind(&row.name)
-    .bind(row.application_id.0)
-    .bind(row.from.map(Day))
-    .bind(row.to.map(Day))
-    .execute(tx)
-    .await?;
-    Ok(done.rows_affected())
-}
-
-async fn results(tx: &mut SqliteConnection, batch: &Batch) -> Result<(), StoreError> {
-    for row in &batch.cases {
-        sqlx::query(
-            "insert into cases (application_id, service, ars, state, outcome, automatic, updated_at) \
-             values (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(row.application_id.0)
-        .bind(&row.service)
-        .bind(&row.ars)
-        .bind(&row.state)
-        .bind(&row.outcome)
-        .bind(row.automatic)
-        .bind(Moment(row.updated_at))
-        .execute(&mut *tx)
-        .await?;
-    }
-    for row in &batch.decisions {
-        sqlx::query(
-            "insert into decisions (application_id, decision_no, notice_id, rule_set, decided_at, decision, trace, \
-             context) values (?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(row.application_id.0)
-        .bind(row.decision_no)
-        .bind(row.notice_id)
-        .bind(&row.rule_set)
-        .bind(Moment(row.decided_at))
-        .bind(&row.decision)
-        .bind(&row.trace)
-        .bind(&row.context)
-        .execute(&mut *tx)
-        .await?;
-    }
-    for row in &batch.tasks {
-        sqlx::query(
-            "insert into tasks (application_id, service, ars, queue, reasons, proposal, opened_at) \
-             values (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(row.application_id.0)
-        .bind(&row.service)
-        .bind(&row.ars)
-        .bind(&row.queue)
-        .bind(Words(row.reasons.clone()))
-        .bind(&row.proposal)
-        .bind(Moment(row.opened_at))
-        .execute(&mut *tx)
-        .await?;
-    }
-    Ok(())
 }
 
 async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<u64, StoreError> {

@@ -1,9 +1,10 @@
-//! Look-ups of the hot path: many keys at once, which the two databases ask for in different ways.
+//! Look-ups by many keys at once, which the two databases ask for in different ways.
 
 use crate::StoreError;
 use crate::columns::Day;
-use crate::rows::{ClaimRow, Identity, Known};
+use crate::rows::{CaseRow, ClaimRow, Dossier, Identity, Known, QuestionRow};
 use domain::{ApplicationId, Digest};
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 use std::collections::HashMap;
 use uuid::Uuid;
@@ -66,4 +67,41 @@ pub(super) async fn attempts(pool: &SqlitePool, keys: &[Digest]) -> Result<Vec<u
         counts.push(count.unwrap_or(0));
     }
     Ok(counts)
+}
+
+pub(super) async fn dossiers(pool: &SqlitePool, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut dossiers = Vec::with_capacity(ids.len());
+    for id in ids {
+        dossiers.push(dossier(&mut connection, *id).await?);
+    }
+    Ok(dossiers)
+}
+
+/// The case first: nothing that is read after it is older, so a step over its version knows all that led to it.
+async fn dossier(connection: &mut SqliteConnection, id: ApplicationId) -> Result<Option<Dossier>, StoreError> {
+    let case = sqlx::query_as(
+        "select * from cases \
+         where application_id = coalesce((select application_id from aliases where alias = ?1), ?1)",
+    );
+    let Some(case): Option<CaseRow> = case.bind(id.0).fetch_optional(&mut *connection).await? else { return Ok(None) };
+    let id = case.application_id.0;
+    let application = sqlx::query_as("select * from applications where application_id = ?").bind(id);
+    let Some(application) = application.fetch_optional(&mut *connection).await? else { return Ok(None) };
+    let decision =
+        sqlx::query_as("select * from decisions where application_id = ? order by decision_no desc limit 1").bind(id);
+    let decision = decision.fetch_optional(&mut *connection).await?;
+    let documents = sqlx::query_as("select * from documents where application_id = ? order by at, key").bind(id);
+    let documents = documents.fetch_all(&mut *connection).await?;
+    Ok(Some(Dossier { application, case, decision, documents }))
+}
+
+pub(super) async fn questions(pool: &SqlitePool, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut questions = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row = sqlx::query_as("select * from questions where question_id = ?").bind(*id);
+        questions.extend(row.fetch_optional(&mut *connection).await?);
+    }
+    Ok(questions)
 }

@@ -96,7 +96,7 @@ struct HistoryLine {
 
 impl CasePage {
     fn new(view: &CaseView, texts: &Texts, names: &Names<'_>) -> Result<Self, serde_json::Error> {
-        let stored = view.decision.as_ref();
+        let stored = view.decisions.last();
         let decision: Option<Decision> = stored.map(|row| serde_json::from_slice(&row.decision)).transpose()?;
         let trace: Option<Trace> = match stored.map(|row| row.trace.as_slice()) {
             // Without an evaluation, as where the form was wrong, there is nothing to explain.

@@ -12,13 +12,14 @@ use axum::response::Response;
 use domain::Outcome;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use storage::{Overview, OverviewLine, TaskRow};
+use storage::{Overview, OverviewLine, TaskFilter, TaskRow};
 
 const TASKS_SHOWN: u32 = 20;
 
 pub(super) async fn page(State(web): State<Shared>) -> Response {
     let now = (web.clock)();
-    let read = async { Ok((web.store.overview(now).await?, web.store.tasks(None, 0, TASKS_SHOWN).await?)) };
+    let read =
+        async { Ok((web.store.overview(now).await?, web.store.tasks(&TaskFilter::default(), 0, TASKS_SHOWN).await?)) };
     match read.await {
         Ok((overview, tasks)) => {
             let office = (web.office)();

@@ -58,6 +58,8 @@ fn bare(outcome: Outcome) -> Decision {
         rule_set: None,
         form_version: "1".into(),
         engine: "dunkelwerk 0.1.0, rhai 1.27".into(),
+        decided_by: None,
+        grounds: None,
         notice_id: outcome.is_final().then(|| id().notice(1)),
         trace: None,
         errors: Vec::new(),
@@ -157,6 +159,7 @@ pub(super) fn case(decision: Option<&Decision>) -> CaseView {
         decision: serde_json::to_vec(&Decision { trace: None, ..d.clone() }).unwrap(),
         trace: d.trace.as_ref().map(|t| serde_json::to_vec(t).unwrap()).unwrap_or_default(),
         context: b"{}".to_vec(),
+        data: None,
     };
     CaseView {
         application: ApplicationRow {
@@ -177,8 +180,12 @@ pub(super) fn case(decision: Option<&Decision>) -> CaseView {
             outcome,
             automatic: decision.is_some_and(|d| d.automatic),
             updated_at: at,
+            version: 1,
+            body: Vec::new(),
+            wake_at: None,
         },
-        decision: decision.map(row),
+        decisions: decision.map(row).into_iter().collect(),
+        documents: Vec::new(),
         task: decision.filter(|d| d.referral.is_some()).map(|_| task()),
         audit: vec![AuditRow {
             application_id: id(),
@@ -201,6 +208,12 @@ pub(super) fn task() -> TaskRow {
         reasons: vec!["free_text".into(), "evidence_missing".into()],
         proposal: Some("granted".into()),
         opened_at: "2025-01-15T09:00:00Z".parse().unwrap(),
+        kind: "desk".into(),
+        team: None,
+        claimed_by: None,
+        claimed_until: None,
+        assigned_to: None,
+        due_at: None,
     }
 }
 

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::ReferralReason;
 use std::collections::HashMap;
-use storage::Overview;
+use storage::{Overview, TaskFilter};
 
 const PAGE_SIZE: u32 = 50;
 /// Deeper pages than this are a mistake or a probe, not reading.
@@ -23,7 +23,8 @@ pub(super) async fn page(State(web): State<Shared>, Query(query): Query<HashMap<
     let now = (web.clock)();
     let offset = (page - 1) * PAGE_SIZE;
     let read = async {
-        let rows = web.store.tasks(reason.map(ReferralReason::as_str), offset, PAGE_SIZE).await?;
+        let filter = TaskFilter { reason: reason.map(|r| r.as_str().to_owned()), ..TaskFilter::default() };
+        let rows = web.store.tasks(&filter, offset, PAGE_SIZE).await?;
         Ok((web.store.overview(now).await?, rows))
     };
     match read.await {

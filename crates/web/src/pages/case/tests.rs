@@ -63,6 +63,6 @@ fn a_correction_names_every_field() {
 #[test]
 fn an_unreadable_decision_is_an_error_not_a_page() {
     let mut view = sample::case(Some(&sample::granted()));
-    view.decision.as_mut().unwrap().decision = b"{".to_vec();
+    view.decisions[0].decision = b"{".to_vec();
     assert!(sample::with_names(|names| CasePage::new(&view, &sample::texts(), names)).is_err());
 }

@@ -1,0 +1,237 @@
+//! What both databases ask with the same text about cases: lists, timers, questions, early messages, retention.
+
+use crate::StoreError;
+use crate::columns::Moment;
+use crate::rows::{
+    CaseFilter, CaseRow, CaseView, ControlFigures, EarlyRow, QuestionRow, ReplayRow, TaskFilter, TaskRow,
+    WaitingQuestions,
+};
+use domain::ApplicationId;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+/// The ids under which more came for the applications that `$is` compares with: again, or with another content.
+macro_rules! second_ids {
+    ($is:literal) => {
+        concat!(
+            " in (select application_id from conflicts where original ",
+            $is,
+            " union all select alias from aliases where application_id ",
+            $is,
+            ")"
+        )
+    };
+}
+pub(crate) use second_ids;
+
+/// What retention deletes of the applications that `$is` compares with. Conflicts go last: they lead to other rows.
+macro_rules! erasure {
+    ($is:literal) => {
+        [
+            concat!("delete from decisions where application_id ", $is),
+            concat!("delete from documents where application_id ", $is),
+            concat!("delete from questions where application_id ", $is),
+            concat!("delete from tasks where application_id ", $is),
+            concat!("delete from outbox where application_id ", $is, " or application_id", second_ids!($is)),
+            concat!("delete from dead_letters where application_id ", $is, " or application_id", second_ids!($is)),
+            concat!("delete from conflicts where original ", $is),
+        ]
+    };
+}
+pub(crate) use erasure;
+
+/// One module of reads for a pool type; `$texts` makes rows with a text `value` of the JSON array in `$6`.
+macro_rules! reads {
+    ($database:ident, $pool:ty, $texts:literal) => {
+        pub(crate) mod $database {
+            use super::*;
+
+            /// Nothing that is read after the case is older than it, so a step over a version knows all that led to it.
+            pub(crate) async fn case(pool: &$pool, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+                let id: Uuid =
+                    sqlx::query_scalar("select coalesce((select application_id from aliases where alias = $1), $1)")
+                        .bind(id.0)
+                        .fetch_one(pool)
+                        .await?;
+                let case = sqlx::query_as("select * from cases where application_id = $1").bind(id);
+                let application = sqlx::query_as("select * from applications where application_id = $1").bind(id);
+                let (Some(case), Some(application)) =
+                    (case.fetch_optional(pool).await?, application.fetch_optional(pool).await?)
+                else {
+                    return Ok(None);
+                };
+                let decisions = sqlx::query_as("select * from decisions where application_id = $1 order by decision_no");
+                let documents = sqlx::query_as("select * from documents where application_id = $1 order by at, key");
+                let task = sqlx::query_as("select * from tasks where application_id = $1");
+                let audit = sqlx::query_as("select * from audit where application_id = $1 order by at, seq");
+                Ok(Some(CaseView {
+                    application,
+                    case,
+                    decisions: decisions.bind(id).fetch_all(pool).await?,
+                    documents: documents.bind(id).fetch_all(pool).await?,
+                    task: task.bind(id).fetch_optional(pool).await?,
+                    audit: audit.bind(id).fetch_all(pool).await?,
+                }))
+            }
+
+            /// `replace` finds a whole word of the list in both dialects.
+            pub(crate) async fn tasks(
+                pool: &$pool,
+                filter: &TaskFilter,
+                offset: u32,
+                limit: u32,
+            ) -> Result<Vec<TaskRow>, StoreError> {
+                let rows = sqlx::query_as(concat!(
+                    "select * from tasks where (cast($1 as text) is null or \
+                     replace(',' || reasons || ',', ',' || cast($1 as text) || ',', '') <> ',' || reasons || ',') \
+                     and service = coalesce(cast($2 as text), service) \
+                     and kind = coalesce(cast($3 as text), kind) \
+                     and (cast($4 as text) is null or claimed_by = $4) \
+                     and ($5 is null or due_at <= $5) \
+                     and (cast($6 as text) is null or exists (select 1 from ",
+                    $texts,
+                    " as prefix where substr(tasks.ars, 1, length(prefix.value)) = prefix.value)) \
+                     order by opened_at, application_id limit $7 offset $8"
+                ));
+                let rows = rows.bind(&filter.reason).bind(&filter.service).bind(&filter.kind).bind(&filter.claimed_by);
+                let rows = rows.bind(filter.overdue_at.map(Moment));
+                let prefixes = (!filter.ars.is_empty()).then(|| serde_json::Value::from(filter.ars.clone()).to_string());
+                let rows = rows.bind(prefixes).bind(i64::from(limit)).bind(i64::from(offset));
+                Ok(rows.fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn cases(
+                pool: &$pool,
+                filter: &CaseFilter,
+                after: Option<ApplicationId>,
+                limit: u32,
+            ) -> Result<Vec<CaseRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from cases where application_id > $1 \
+                     and service = coalesce(cast($2 as text), service) \
+                     and state = coalesce(cast($3 as text), state) \
+                     and substr(ars, 1, length(cast($4 as text))) = $4 \
+                     order by application_id limit $5",
+                );
+                let after = after.map_or(Uuid::nil(), |id| id.0);
+                let rows = rows.bind(after).bind(&filter.service).bind(&filter.state);
+                let ars = filter.ars.as_deref().unwrap_or_default();
+                Ok(rows.bind(ars).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn replayable(
+                pool: &$pool,
+                after: Option<(ApplicationId, i32)>,
+                limit: u32,
+            ) -> Result<Vec<ReplayRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select a.*, d.decision_no, d.notice_id, d.rule_set, d.decided_at, d.decision, d.trace, d.context, \
+                     d.data from decisions d join applications a on a.application_id = d.application_id \
+                     where (d.application_id, d.decision_no) > ($1, $2) \
+                     order by d.application_id, d.decision_no limit $3",
+                );
+                let (id, number) = after.map_or((Uuid::nil(), i32::MIN), |(id, number)| (id.0, number));
+                Ok(rows.bind(id).bind(number).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn due(
+                pool: &$pool,
+                now: Timestamp,
+                limit: u32,
+            ) -> Result<Vec<ApplicationId>, StoreError> {
+                let ids = sqlx::query_scalar(
+                    "select application_id from cases where wake_at <= $1 order by wake_at, application_id limit $2",
+                );
+                let ids: Vec<Uuid> = ids.bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?;
+                Ok(ids.into_iter().map(ApplicationId).collect())
+            }
+
+            pub(crate) async fn put_off(
+                pool: &$pool,
+                id: ApplicationId,
+                until: Timestamp,
+            ) -> Result<(), StoreError> {
+                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1");
+                update.bind(id.0).bind(Moment(until)).execute(pool).await?;
+                Ok(())
+            }
+
+            pub(crate) async fn open_questions(
+                pool: &$pool,
+                register: &str,
+                now: Timestamp,
+                limit: u32,
+            ) -> Result<Vec<QuestionRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from questions where register = $1 and next_at <= $2 \
+                     order by next_at, question_id limit $3",
+                );
+                Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn waiting_questions(pool: &$pool) -> Result<Vec<WaitingQuestions>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select register, count(*) as count, min(asked_at) as oldest, \
+                     (select t.trouble from questions t where t.register = questions.register \
+                     and t.trouble is not null order by t.next_at desc, t.question_id limit 1) as trouble \
+                     from questions group by register order by register",
+                );
+                Ok(rows.fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn keep_early(pool: &$pool, row: &EarlyRow) -> Result<(), StoreError> {
+                sqlx::query(
+                    "insert into early (key, sender, service, client_id, body, traceparent, arrived_at) \
+                     values ($1, $2, $3, $4, $5, $6, $7) on conflict (key) do nothing",
+                )
+                .bind(row.key)
+                .bind(&row.identity.sender)
+                .bind(&row.identity.service)
+                .bind(&row.identity.client_id)
+                .bind(&row.body)
+                .bind(&row.traceparent)
+                .bind(Moment(row.arrived_at))
+                .execute(pool)
+                .await?;
+                Ok(())
+            }
+
+            pub(crate) async fn ripe_early(pool: &$pool, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select e.* from early e join applications a on a.sender = e.sender \
+                     and a.service = e.service and a.client_id = e.client_id order by e.arrived_at, e.key limit $1",
+                );
+                Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn stale_early(
+                pool: &$pool,
+                before: Timestamp,
+                limit: u32,
+            ) -> Result<Vec<EarlyRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from early e where arrived_at < $1 and not exists (select 1 from applications a \
+                     where a.sender = e.sender and a.service = e.service and a.client_id = e.client_id) \
+                     order by arrived_at, key limit $2",
+                );
+                Ok(rows.bind(Moment(before)).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn controls(
+                pool: &$pool,
+                service: Option<&str>,
+            ) -> Result<Vec<ControlFigures>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select service, rule_set, count(*) as drawn, count(judged_at) as judged, \
+                     count(case when not agreed then 1 end) as disagreed from controls \
+                     where service = coalesce(cast($1 as text), service) \
+                     group by service, rule_set order by service, rule_set nulls first",
+                );
+                Ok(rows.bind(service).fetch_all(pool).await?)
+            }
+        }
+    };
+}
+
+reads!(postgres, sqlx::PgPool, "json_array_elements_text(cast($6 as json))");
+reads!(sqlite, sqlx::SqlitePool, "json_each($6)");

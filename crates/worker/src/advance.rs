@@ -1,0 +1,211 @@
+//! What happens to cases that are there: load, step, commit over the version that was read, send. Many in one transaction.
+
+use crate::carry_out;
+use crate::pipeline::Pipeline;
+use domain::{ApplicationId, Decision, Digest, Trace};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
+use workflow::{
+    Case, CaseEvent, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal, Surroundings, Taken,
+};
+
+/// How an event went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advanced {
+    /// Done, or the same had been done before; the case has this version now.
+    Done { version: i64 },
+    Refused(Refusal),
+    /// No such case, or not one of this sender.
+    Unknown,
+    /// What is stored cannot be read; an operator has to look.
+    Broken(String),
+}
+
+/// Pause before a case is stepped again that another was ahead of, and how often.
+const RACED: Duration = Duration::from_millis(2);
+const TRIES: u32 = 200;
+
+impl Pipeline {
+    /// Steps cases by events, each event once, in their order within a case.
+    ///
+    /// # Errors
+    /// The store does not answer; whatever was not done can be tried again: nothing is done twice.
+    pub async fn advance(&self, events: &[(ApplicationId, CaseEvent)]) -> Result<Vec<Advanced>, StoreError> {
+        let mut results = vec![Advanced::Unknown; events.len()];
+        let mut open: Vec<usize> = (0..events.len()).collect();
+        while !open.is_empty() {
+            // One event a case in one transaction, so that the next one sees what it did.
+            let mut seen = HashSet::new();
+            let (now, later): (Vec<usize>, Vec<usize>) =
+                open.into_iter().partition(|i| events.get(*i).is_some_and(|(id, _)| seen.insert(*id)));
+            for (index, result) in now.iter().zip(self.round(events, &now).await?) {
+                if let Some(slot) = results.get_mut(*index) {
+                    *slot = result;
+                }
+            }
+            open = later;
+        }
+        Ok(results)
+    }
+
+    /// Steps different cases: all at once, or one by one where others are at some of them.
+    async fn round(&self, all: &[(ApplicationId, CaseEvent)], indices: &[usize]) -> Result<Vec<Advanced>, StoreError> {
+        let events: Vec<&(ApplicationId, CaseEvent)> = indices.iter().filter_map(|i| all.get(*i)).collect();
+        match self.attempt(&events).await {
+            Err(StoreError::Raced) => {}
+            done => return done,
+        }
+        let mut results = Vec::with_capacity(events.len());
+        for event in events {
+            results.extend(self.alone(event).await?);
+        }
+        Ok(results)
+    }
+
+    async fn alone(&self, event: &(ApplicationId, CaseEvent)) -> Result<Vec<Advanced>, StoreError> {
+        for _ in 0..TRIES {
+            self.metrics.raced.inc();
+            tokio::time::sleep(RACED).await;
+            match self.attempt(&[event]).await {
+                Err(StoreError::Raced) => {}
+                done => return done,
+            }
+        }
+        Err(StoreError::Unavailable("a case is written by others all the time".into()))
+    }
+
+    /// One transaction.
+    async fn attempt(&self, events: &[&(ApplicationId, CaseEvent)]) -> Result<Vec<Advanced>, StoreError> {
+        let office = (self.office)();
+        let ids: Vec<ApplicationId> = events.iter().map(|(id, _)| *id).collect();
+        let rows = self.store.dossiers(&ids).await?;
+        let dossiers: Vec<Option<Result<Dossier, String>>> =
+            rows.into_iter().map(|row| row.map(|row| dossier(&office, row))).collect();
+        let keys: Vec<_> = dossiers
+            .iter()
+            .zip(events)
+            .map(|(dossier, (_, event))| match dossier {
+                Some(Ok(dossier)) => office.keys_after(dossier, event),
+                _ => Vec::new(),
+            })
+            .collect();
+        let digests: Vec<Digest> = keys.iter().flatten().map(|key| key.digest).collect();
+        let mut claims = self.store.claims(&digests).await?;
+        let now = (self.runtime.clock)();
+        let mut batch = Batch { at: now, ..Batch::default() };
+        let mut results = Vec::with_capacity(events.len());
+        let step = || {
+            for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
+                let dossier = match dossier {
+                    Some(Ok(dossier)) if theirs(dossier, event) => dossier,
+                    Some(Err(error)) => {
+                        results.push(Advanced::Broken(error.clone()));
+                        continue;
+                    }
+                    Some(Ok(_)) | None => {
+                        results.push(Advanced::Unknown);
+                        continue;
+                    }
+                };
+                let once = keys.into_iter().map(|key| {
+                    let rows = claims.get(&key.digest).map(Vec::as_slice).unwrap_or_default();
+                    let taken = taken(rows, Some(dossier.case.application_id));
+                    (key, taken)
+                });
+                let surroundings = Surroundings { once: once.collect() };
+                match office.advance(dossier, event, &surroundings, now) {
+                    Err(refusal) => results.push(Advanced::Refused(refusal)),
+                    Ok(effects) => {
+                        let written = i64::from(!effects.is_empty());
+                        results.push(Advanced::Done { version: dossier.version + written });
+                        self.note(&office, &effects, &mut claims, &mut batch);
+                        carry_out::add(&mut batch, effects, None);
+                    }
+                }
+                tracing::debug!(application.id = %id, event = event.as_str(), "stepped");
+            }
+        };
+        tokio::task::block_in_place(step);
+        if batch.cases.is_empty() {
+            return Ok(results);
+        }
+        let committed = self.store.commit(batch).await?;
+        self.send(committed.outbox()).await;
+        Ok(results)
+    }
+
+    /// What one case takes, the next one in the batch already sees; and which rule sets are to be archived.
+    fn note(
+        &self,
+        office: &Office,
+        effects: &[Effect],
+        claims: &mut HashMap<Digest, Vec<ClaimRow>>,
+        batch: &mut Batch,
+    ) {
+        for effect in effects {
+            match effect {
+                Effect::Claim(claim) => {
+                    claims.entry(claim.digest).or_default().push(carry_out::claim_row(claim.clone()));
+                }
+                Effect::Decide(decided) => {
+                    let rows = self.to_archive(office, &decided.decision, &batch.archives);
+                    batch.archives.extend(rows);
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// A message is heard only from who sent the application.
+fn theirs(dossier: &Dossier, event: &CaseEvent) -> bool {
+    match event {
+        CaseEvent::Said(message) => message.sender.name == dossier.case.sender,
+        CaseEvent::Answered { .. } | CaseEvent::Commanded { .. } | CaseEvent::Woken => true,
+    }
+}
+
+/// Claims of a key as a case sees them that does not see its own.
+pub(crate) fn taken(rows: &[ClaimRow], own: Option<ApplicationId>) -> Taken {
+    let others = rows.iter().filter(|row| Some(row.application_id) != own);
+    Taken {
+        earlier: others.map(|row| EarlierClaim { from: row.from, to: row.to }).collect(),
+        highest: rows.iter().filter_map(|row| u32::try_from(row.ordinal).ok()).max().unwrap_or_default(),
+    }
+}
+
+/// What is stored, as the machine wants it.
+pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
+    let Row { application, case: stored, decision, documents } = row;
+    let case = Case::read(&stored.body).map_err(|e| unreadable("case", &e))?;
+    let kept = KeptApplication {
+        application_id: application.application_id,
+        sender: &application.identity.sender,
+        client_id: &application.identity.client_id,
+        content: application.content,
+        raw: &application.raw,
+        observed_at: application.observed_at,
+    };
+    let submission = office.reopen(&kept, &case).map_err(|e| e.to_string())?;
+    let decision = decision.map(|row| {
+        let mut decision: Decision = serde_json::from_slice(&row.decision)?;
+        decision.trace = serde_json::from_slice::<Option<Trace>>(&row.trace)?;
+        Ok(decision)
+    });
+    let decision = decision.transpose().map_err(|e: serde_json::Error| unreadable("decision", &e))?;
+    let document = |row: storage::DocumentRow| Document {
+        application_id: row.application_id,
+        key: row.key,
+        kind: row.kind,
+        at: row.at,
+        actor: row.actor,
+        body: row.body,
+    };
+    let documents = documents.into_iter().map(document).collect();
+    Ok(Dossier { case, version: stored.version, submission, documents, decision })
+}
+
+fn unreadable(what: &str, error: &serde_json::Error) -> String {
+    format!("the stored {what} cannot be read: {error}")
+}

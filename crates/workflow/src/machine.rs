@@ -1,0 +1,424 @@
+//! The machine that takes a case through its workflow until it waits or ends. Every way into it ends in [`Machine::finish`].
+
+use crate::case::{Case, CaseState, Passed, Standing, Unsigned, Wait, Work, WorkKind};
+use crate::effects::{AuditEntry, Control, Document, Effect, Kept, Question};
+use crate::flow::{Condition, Exit, Flow, Kind, Lookup, Step, StepId};
+use crate::matter::{AnswerOnFile, Matter};
+use crate::publish::{self, News, event_id};
+use crate::step::{ACTOR, Surroundings};
+use crate::{Definition, Office};
+use calendar::{Period, Place};
+use domain::{Decision, Digest, Outcome, ReferralReason, berlin_date, berlin_iso, json};
+use jiff::{Timestamp, civil::Date};
+use serde_json::{Value, json};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// One step of one case under way.
+pub(crate) struct Machine<'o> {
+    pub office: &'o Office,
+    pub flow: Arc<Flow>,
+    pub case: Case,
+    version: i64,
+    pub matter: Matter,
+    pub surroundings: &'o Surroundings,
+    pub now: Timestamp,
+    pub today: Date,
+    pub effects: Vec<Effect>,
+    /// What the audit is told of a new application by its first line.
+    pub first: Option<Value>,
+    /// The newest decision.
+    pub last: Option<Decision>,
+    /// Why a person gets it, where no rule says so.
+    pub because: Vec<ReferralReason>,
+    /// What that person must be told.
+    pub hints: Vec<String>,
+}
+
+/// A document in the file as the audit names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filed {
+    pub key: Uuid,
+    /// Keyed digest, see [`audit::Keys::document`].
+    pub content: Digest,
+}
+
+impl<'o> Machine<'o> {
+    pub fn new(
+        office: &'o Office,
+        flow: Arc<Flow>,
+        (case, version): (Case, i64),
+        matter: Matter,
+        last: Option<Decision>,
+        surroundings: &'o Surroundings,
+        now: Timestamp,
+    ) -> Self {
+        let today = berlin_date(now);
+        let effects = Vec::with_capacity(8);
+        let (first, because, hints) = (None, Vec::new(), Vec::new());
+        Self { office, flow, case, version, matter, surroundings, now, today, effects, first, last, because, hints }
+    }
+
+    /// Takes the case on until it waits or ends.
+    pub fn run(&mut self) {
+        // INVARIANT: every circle of a workflow that was loaded contains a wait (flow/check.rs).
+        for _ in 0..=self.flow.steps.len() {
+            let flow = self.flow.clone();
+            let Some(step) = flow.step(&self.case.step) else { return };
+            if !step.when.is_empty() && !step.when.iter().any(|condition| self.holds(condition)) {
+                self.leave(Exit::Otherwise);
+                continue;
+            }
+            match self.visit(step) {
+                Some(exit) => self.leave(exit),
+                None => return,
+            }
+        }
+    }
+
+    /// Does what a step does; where it goes on at once, or nothing where it waits or ends.
+    fn visit(&mut self, step: &Step) -> Option<Exit> {
+        match &step.kind {
+            Kind::Form => Some(self.form()),
+            Kind::Register(lookup) => self.ask(step, lookup),
+            Kind::Decide => Some(self.decide()),
+            Kind::Desk { team } => {
+                self.refer();
+                self.open(step, WorkKind::Desk, team.clone());
+                self.wait(step, CaseState::Referred);
+                None
+            }
+            Kind::Countersign { team } => {
+                self.open(step, WorkKind::Countersign, team.clone());
+                self.wait(step, CaseState::Countersign);
+                None
+            }
+            Kind::Correction => {
+                self.wait(step, CaseState::CorrectionNeeded);
+                None
+            }
+            Kind::Hearing => {
+                self.wait(step, CaseState::Hearing);
+                let until = self.case.wait.as_ref().and_then(|wait| wait.until);
+                self.news("hearing", json!({ "reply_until": until, "text": self.hints.join("\n") }));
+                None
+            }
+            Kind::Notice { way } => {
+                self.notice(way);
+                Some(Exit::Next)
+            }
+            Kind::Publish { topic } => {
+                let outward = self.last.as_ref().map(Decision::outward);
+                self.news(topic, json!({ "decision": outward }));
+                Some(Exit::Next)
+            }
+            Kind::Control => {
+                self.draw();
+                Some(Exit::Next)
+            }
+            Kind::Remedy => {
+                self.wait(step, CaseState::Decided);
+                let until = self.case.notice.as_ref().and_then(|notice| notice.remedy_until.or(notice.retrievable));
+                if let Some(wait) = &mut self.case.wait {
+                    wait.until = until;
+                }
+                None
+            }
+            Kind::Forward => {
+                self.end(CaseState::Forwarded);
+                None
+            }
+            Kind::End => {
+                let withdrawn = step.id == self.flow.interrupts.withdrawal && self.case.state != CaseState::Decided;
+                self.end(if withdrawn { CaseState::Withdrawn } else { CaseState::Closed });
+                None
+            }
+        }
+    }
+
+    /// Leaves the step by one of its exits.
+    pub fn leave(&mut self, exit: Exit) {
+        let flow = self.flow.clone();
+        let Some(step) = flow.step(&self.case.step) else { return };
+        // INVARIANT: a loaded workflow has a step behind each exit that a kind can take; a person is always right.
+        let next = step.exits.get(&exit).unwrap_or(&flow.interrupts.person).clone();
+        self.depart(step, Some(exit), next);
+    }
+
+    /// Takes the case away from where it waits.
+    pub fn jump(&mut self, next: &StepId) {
+        let flow = self.flow.clone();
+        if let Some(step) = flow.step(&self.case.step) {
+            self.depart(step, None, next.clone());
+        }
+    }
+
+    fn depart(&mut self, step: &Step, exit: Option<Exit>, next: StepId) {
+        if step.pauses {
+            self.resume();
+        }
+        if let Some(question) = self.case.wait.take().and_then(|wait| wait.question) {
+            self.effects.push(Effect::Answered(question));
+        }
+        if self.case.work.as_ref().is_some_and(|work| work.kind != WorkKind::Control) && step.kind.waits() {
+            self.case.work = None;
+        }
+        self.case.path.push(Passed { step: step.id.clone(), at: self.now, exit });
+        self.case.step = next;
+    }
+
+    fn wait(&mut self, step: &Step, state: CaseState) {
+        self.case.state = state;
+        if step.pauses && self.case.clocks.paused_on.is_none() {
+            self.case.clocks.paused_on = Some(self.today);
+        }
+        let until = step.deadline.and_then(|period| self.last_day(self.today, period));
+        let remind_on = step.reminder.and_then(|period| period.last_day(self.today));
+        self.case.wait = Some(Wait { since: self.now, until, remind_on, question: None });
+    }
+
+    /// Statutory clocks go on.
+    pub fn resume(&mut self) {
+        if let Some(since) = self.case.clocks.paused_on.take() {
+            self.case.clocks.paused_days += days_between(since, self.today);
+        }
+    }
+
+    /// The last day of a period from a day on, at the place of the authority.
+    pub fn last_day(&self, event: Date, period: Period) -> Option<Date> {
+        match self.office.rules.calendar() {
+            Some(calendar) => calendar.deadline(event, period, &Place::from(&self.case.ars)),
+            None => period.last_day(event),
+        }
+    }
+
+    fn form(&mut self) -> Exit {
+        match &self.matter.form {
+            Ok(_) => {
+                let today = self.today;
+                self.case.clocks.complete.get_or_insert(today);
+                Exit::Valid
+            }
+            Err(errors) => {
+                let errors = errors.clone();
+                self.demand(&errors, None);
+                Exit::Invalid
+            }
+        }
+    }
+
+    fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
+        let submission = &self.matter.submission;
+        let known = self.matter.evidence.contains_key(&lookup.evidence)
+            || submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
+        // Without the register the rules say what is missing, and a person decides.
+        if known || !self.office.settings.registers.contains(&lookup.register) {
+            return Some(Exit::Answered);
+        }
+        let data = &submission.envelope.data;
+        let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
+        let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
+        let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));
+        let body = json!({
+            "question_id": id, "register": lookup.register, "service": self.case.service, "ars": self.case.ars,
+            "evidence": lookup.evidence, "asked_at": berlin_iso(self.now), "question": asked,
+        });
+        self.wait(step, CaseState::Waiting);
+        if let Some(wait) = &mut self.case.wait {
+            wait.question = Some(id);
+        }
+        self.effects.push(Effect::Ask(Box::new(Question {
+            id,
+            application_id: self.case.application_id,
+            register: lookup.register.clone(),
+            service: self.case.service.clone(),
+            ars: self.case.ars.clone(),
+            at: self.now,
+            body: json::canonical(&body),
+        })));
+        None
+    }
+
+    /// A register answered; late answers are only kept.
+    pub fn answered(&mut self, question: Uuid, answer: &AnswerOnFile, document: Option<Document>) {
+        let from = self.case.step.clone();
+        let filed = document.map(|document| self.file(document));
+        let awaited = self.case.wait.as_ref().and_then(|wait| wait.question) == Some(question);
+        let at = self.effects.len();
+        if awaited {
+            self.leave(Exit::Answered);
+            self.run();
+        } else {
+            self.effects.push(Effect::Answered(question));
+        }
+        // The history reads in the order in which it happened.
+        let mut after = self.effects.split_off(at);
+        let more = json!({
+            "register": answer.register, "source": answer.source, "found": answer.answer.is_some(), "awaited": awaited,
+            "document": filed.map(|filed| filed.key), "content": filed.map(|filed| filed.content),
+        });
+        self.log_way(&answer.register, "register.answered", &from, more);
+        self.effects.append(&mut after);
+    }
+
+    fn open(&mut self, step: &Step, kind: WorkKind, team: Option<String>) {
+        let referral = self.last.as_ref().and_then(|decision| decision.referral.as_ref());
+        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
+        let queue = rules.map(|rules| rules.competence.queue.clone());
+        let queue = queue.or(referral.map(|r| r.queue.clone())).unwrap_or_else(|| self.case.service.to_string());
+        let unsigned = self.case.unsigned.as_ref();
+        self.case.work = Some(Work {
+            kind,
+            queue,
+            team,
+            reasons: referral.map(|referral| referral.reasons.clone()).unwrap_or_default(),
+            proposal: unsigned.map(|u| u.decision.outcome).or(referral.and_then(|referral| referral.proposal)),
+            opened_at: self.now,
+            claim: None,
+            assigned_to: None,
+            follow_up: None,
+            hints: std::mem::take(&mut self.hints),
+        });
+        if kind == WorkKind::Countersign {
+            let more = json!({ "step": step.id, "kind": kind.as_str() });
+            self.work_news(&more);
+        }
+    }
+
+    /// Tells the desk's own systems of work that no referral announced.
+    pub fn work_news(&mut self, more: &Value) {
+        let Some(work) = &self.case.work else { return };
+        let message = publish::work(&self.case, work, more, self.now);
+        self.effects.push(Effect::Publish(message));
+    }
+
+    fn end(&mut self, state: CaseState) {
+        self.case.state = state;
+        self.case.work = None;
+        self.case.wait = None;
+        if state == CaseState::Withdrawn {
+            self.effects.push(Effect::Release(self.case.application_id));
+            self.news("withdrawn", Value::Null);
+        }
+        let years = self.definition().and_then(|definition| definition.retention.as_ref());
+        self.case.erase_on = years.and_then(|r| calendar::plus_months(self.today, r.years * 12));
+    }
+
+    /// Draws for a second look after the notice. Nobody outside can foresee the draw, and with the key it can be shown.
+    fn draw(&mut self) {
+        let Some(decision) = self.last.clone().filter(|decision| decision.automatic) else { return };
+        if !self.office.drawn_after(&self.case, decision.decision_no) || self.case.work.is_some() {
+            return;
+        }
+        self.effects.push(Effect::Control(Box::new(Control {
+            application_id: self.case.application_id,
+            decision_no: decision.decision_no,
+            service: self.case.service.clone(),
+            ars: self.case.ars.clone(),
+            rule_set: decision.rule_set.clone(),
+            drawn_at: self.now,
+            judged: None,
+        })));
+        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
+        self.case.work = Some(Work {
+            kind: WorkKind::Control,
+            queue: rules.map_or_else(|| self.case.service.to_string(), |rules| rules.competence.queue.clone()),
+            team: None,
+            reasons: vec![ReferralReason::Sample],
+            proposal: None,
+            opened_at: self.now,
+            claim: None,
+            assigned_to: None,
+            follow_up: None,
+            hints: Vec::new(),
+        });
+    }
+
+    /// Tells the sender.
+    pub fn news(&mut self, word: &str, more: Value) {
+        let case = &self.case;
+        let news = News {
+            application_id: case.application_id,
+            id: case.id.as_str(),
+            service: &case.service,
+            ars: &case.ars,
+            word,
+            once: format!("{word}/{}", case.path.len()),
+            more,
+        };
+        self.effects.push(Effect::Publish(publish::news(news, self.now)));
+    }
+
+    fn holds(&self, condition: &Condition) -> bool {
+        let unsigned = self.case.unsigned.as_ref().map(|unsigned: &Box<Unsigned>| &unsigned.decision);
+        let decision = unsigned.or(self.last.as_ref());
+        let amount = |name: &String| decision?.result.get(name)?.as_str().and_then(json::decimal);
+        let filled = |pointer: &String| match self.matter.submission.envelope.data.pointer(pointer) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => !text.trim().is_empty(),
+            Some(_) => true,
+        };
+        (condition.outcome.is_empty() || decision.is_some_and(|d| condition.outcome.contains(&d.outcome)))
+            && condition.automatic.is_none_or(|wanted| decision.is_some_and(|d| d.automatic == wanted))
+            && condition.reopened.is_none_or(|wanted| self.case.reopened == wanted)
+            // An amount that cannot be read is looked at, too.
+            && condition.above.as_ref().is_none_or(|(name, limit)| amount(name).is_none_or(|value| value > *limit))
+            && condition.field.as_ref().is_none_or(filled)
+    }
+
+    pub fn definition(&self) -> Option<&'o Definition> {
+        self.office.workflows.get(&self.case.service)
+    }
+
+    /// A decision stands.
+    pub fn stand(&mut self, outcome: Outcome, automatic: bool, by: Option<String>) {
+        self.case.standing = Some(Standing { outcome, automatic, by });
+    }
+
+    /// Puts a document into the file.
+    pub fn file(&mut self, document: Document) -> Filed {
+        let filed = Filed { key: document.key, content: self.office.audit_keys.document(&document.audited()) };
+        self.effects.push(Effect::File(Box::new(document)));
+        filed
+    }
+
+    /// Writes what happened.
+    pub fn log(&mut self, actor: &str, action: impl Into<String>, more: Value) {
+        let mut payload = json!({ "service": self.case.service, "ars": self.case.ars });
+        if let (Value::Object(all), Value::Object(more)) = (&mut payload, more) {
+            all.extend(more);
+        }
+        let (id, land) = (self.case.application_id, self.case.ars.land());
+        let entry: AuditEntry = self.office.entry(id, land, self.now, actor, action.into(), &payload);
+        self.effects.push(Effect::Audit(entry));
+    }
+
+    /// The same with where the case stood before.
+    pub fn log_way(&mut self, actor: &str, action: impl Into<String>, from: &str, mut more: Value) {
+        if let Value::Object(all) = &mut more {
+            all.insert("step".into(), from.into());
+            if self.case.step != from {
+                all.insert("to".into(), self.case.step.clone().into());
+            }
+        }
+        self.log(actor, action, more);
+    }
+
+    /// Everything that is to be done.
+    pub fn finish(mut self) -> Vec<Effect> {
+        self.reckon();
+        let kept = Kept { case: self.case, version: self.version, at: self.now };
+        self.effects.push(Effect::Keep(Box::new(kept)));
+        self.effects
+    }
+
+    /// Who acts where nobody outside does.
+    pub fn actor(&self) -> &'static str {
+        ACTOR
+    }
+}
+
+/// Days from one to a later day; none backwards.
+pub(crate) fn days_between(from: Date, to: Date) -> i64 {
+    from.until(to).map_or(0, |span| i64::from(span.get_days())).max(0)
+}
