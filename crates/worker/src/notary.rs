@@ -3,9 +3,9 @@
 //! The store remembers the last checkpoint: a sink without it was emptied or exchanged. The sink remembers what was
 //! chained: a store without that was set back. Whoever wants to go unnoticed must change both.
 
+use crate::pipeline::Clock;
 use audit::{Mark, Signer, Trail};
 use domain::{Digest, Land};
-use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -89,7 +89,7 @@ impl Notary {
     pub(crate) async fn witness(
         &mut self,
         store: &dyn Store,
-        clock: fn() -> Timestamp,
+        clock: &Clock,
         stop: &CancellationToken,
     ) -> Result<(), Unwitnessed> {
         self.note(store).await?;

@@ -45,7 +45,7 @@ pub fn entry(row: &AuditRow) -> Option<Entry<'_>> {
 }
 
 /// The place as the chain knows it.
-pub fn link(row: &LinkRow) -> Link {
+fn link(row: &LinkRow) -> Link {
     Link { position: u64::try_from(row.position).unwrap_or_default(), head: row.head }
 }
 
@@ -122,7 +122,7 @@ async fn witness(
         *notary = Notary::open(&*pipeline.store, signer, open).await?;
     }
     match notary {
-        Some(notary) => notary.witness(&*pipeline.store, pipeline.runtime.clock, chained).await,
+        Some(notary) => notary.witness(&*pipeline.store, &pipeline.runtime.clock, chained).await,
         None => Ok(()),
     }
 }
