@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use storage::{CaseView, QuestionRow, Store};
 use tokio_util::sync::CancellationToken;
 use worker::{Advanced, Answer, Asked, Delivery, Disposition, Metrics, NoBroker, Pipeline, Register, Runtime};
-use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Risk, Right, Settings, WorkflowBook};
+use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Right, Risk, Settings, WorkflowBook};
 
 /// The two databases, and what they need to live.
 pub async fn databases() -> Vec<(&'static str, String, Box<dyn std::any::Any>)> {
@@ -102,8 +102,7 @@ impl Stage {
             Arc::new(move || Timestamp::from_microsecond(reading.load(Ordering::Relaxed)).unwrap());
         let publisher = Arc::new(NoBroker { store: store.clone(), clock: clock.clone() });
         let mut registry = prometheus_client::registry::Registry::default();
-        let runtime =
-            Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
+        let runtime = Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
         let office = Arc::new(move || office.clone());
         let metrics = Metrics::register(&mut registry);
         let pipeline = Arc::new(Pipeline::new(office, store.clone(), publisher, metrics, runtime));
@@ -154,7 +153,8 @@ impl Stage {
 
     /// A message about a case; its key is made of kind and text.
     pub async fn say(&self, id: ApplicationId, kind: &str, more: Value) -> Disposition {
-        let mut body = json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
+        let mut body =
+            json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.send(&body).await
     }

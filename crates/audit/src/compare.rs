@@ -191,7 +191,7 @@ impl<'k> Comparison<'k> {
     /// Removes copies, and brings the others into their order. A copy has the commitment of its original, and is about
     /// the same application.
     fn copies(&mut self, lines: &mut Vec<Line<'_>>) {
-        let place = |line: &Line<'_>| (line.position.unwrap_or(i64::MAX), line.id);
+        let place = |line: &Line<'_>| (line.position.filter(|at| *at > 0).unwrap_or(i64::MAX), line.id);
         lines.sort_by(|a, b| a.commitment.cmp(b.commitment).then_with(|| place(a).cmp(&place(b))));
         lines.dedup_by(|copy, original| {
             let copied = copy.commitment == original.commitment;

@@ -29,15 +29,15 @@ pub struct Verifier<'k> {
     witness: &'k Witness,
     land: Land,
     reached: u64,
-    /// The last head as it is stored and as it should be: a wrong one is one fault, not also one of its follower.
-    /// Neither behind a gap: what was missing is the fault, not what follows.
-    last: [Option<Digest>; 2],
+    /// Heads that the next row may hang on: the last one as it should be, and as it is stored; a wrong one is one fault,
+    /// not also one of its follower. None behind a gap: what was missing is the fault, not what follows.
+    last: Vec<Digest>,
     report: Report,
 }
 
 impl<'k> Verifier<'k> {
     pub fn new(keys: &'k Keys, witness: &'k Witness, land: Land) -> Self {
-        Self { keys, witness, land, reached: 0, last: [Some(Link::START.head); 2], report: Report::default() }
+        Self { keys, witness, land, reached: 0, last: vec![Link::START.head], report: Report::default() }
     }
 
     /// The next chained row of the Land.
@@ -45,11 +45,12 @@ impl<'k> Verifier<'k> {
         let (land, position) = (self.land, row.position);
         self.report.entries += 1;
         if position <= self.reached {
+            self.last.extend(row.head);
             return self.report.faults.push(Fault::Doubled { land, position });
         }
         if position > self.reached + 1 {
             self.report.faults.push(Fault::Missing { land, position: self.reached + 1, to: position - 1 });
-            self.last = [None; 2];
+            self.last.clear();
         }
         self.reached = position;
         let commitment = row.commitment;
@@ -67,17 +68,17 @@ impl<'k> Verifier<'k> {
     /// Whether the row hangs on the one before it.
     fn follow(&mut self, row: &Row<'_>) -> bool {
         let position = row.position.saturating_sub(1);
-        let behind = |head: Option<Digest>| {
-            let before = Link { position, head: head? };
+        let behind = |head: &Digest| {
+            let before = Link { position, head: *head };
             Some(self.keys.link(self.land, &before, &row.commitment?).head)
         };
-        let [stored, ought] = self.last;
-        let head = behind(ought);
-        let linked = match (stored, ought) {
-            (None, None) => true,
-            _ => row.head.is_some() && (head == row.head || stored != ought && behind(stored) == row.head),
-        };
-        self.last = [row.head, head.or(row.head)];
+        let mut last = self.last.iter();
+        let ought = last.next().and_then(behind);
+        let linked = self.last.is_empty()
+            || row.head.is_some() && (ought == row.head || last.any(|head| behind(head) == row.head));
+        self.last.clear();
+        self.last.extend(ought.filter(|_| !linked));
+        self.last.extend(row.head);
         linked
     }
 

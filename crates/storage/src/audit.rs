@@ -1,7 +1,9 @@
 //! The audit, its chain and what it is compared with: the same texts for both databases.
 
 use crate::StoreError;
-use crate::rows::{ApplicationRow, AuditedCase, CaseRow, ChainedRow, DecisionRow, DocumentRow, LinkRow, Part, WitnessRow};
+use crate::rows::{
+    ApplicationRow, AuditedCase, CaseRow, ChainedRow, DecisionRow, DocumentRow, LinkRow, Part, WitnessRow,
+};
 use crate::store::Chain;
 use domain::ApplicationId;
 use sqlx::{FromRow, Row};

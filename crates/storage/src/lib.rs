@@ -17,8 +17,8 @@ pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow,
-    ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow,
-    Dossier, EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, Part, QuestionRow, QueueRow,
+    ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow, Dossier,
+    EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, Part, QuestionRow, QueueRow,
     ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 pub use sqlite::SqliteStore;

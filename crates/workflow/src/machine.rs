@@ -209,7 +209,8 @@ impl<'o> Machine<'o> {
 
     fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
         let submission = &self.matter.submission;
-        let known = submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
+        let known =
+            submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
         // Without the register the rules say what is missing, and a person decides.
         if known || !self.office.settings.registers.contains(&lookup.register) {
             return Some(Exit::Answered);
@@ -218,7 +219,12 @@ impl<'o> Machine<'o> {
         let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
         let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
         // The same question is not put twice; another one is, where the applicant changed what it asks for.
-        if self.matter.answers.get(&lookup.evidence).is_some_and(|known| known.question == asked && known.answer.is_some()) {
+        if self
+            .matter
+            .answers
+            .get(&lookup.evidence)
+            .is_some_and(|known| known.question == asked && known.answer.is_some())
+        {
             return Some(Exit::Answered);
         }
         let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));

@@ -81,7 +81,9 @@ impl Machine<'_> {
         }
         match self.case.state {
             // Nobody takes the case away under the hands of who works on it.
-            CaseState::Referred | CaseState::Countersign if self.held() => self.hint("Der Antrag wurde inzwischen geändert"),
+            CaseState::Referred | CaseState::Countersign if self.held() => {
+                self.hint("Der Antrag wurde inzwischen geändert")
+            }
             CaseState::Countersign => self.hint("Der Antrag wurde inzwischen geändert"),
             CaseState::Waiting | CaseState::Referred | CaseState::Hearing | CaseState::CorrectionNeeded => {
                 let again = self.flow.interrupts.amendment.clone();

@@ -86,7 +86,12 @@ impl Machine<'_> {
         self.case.unsigned = None;
         self.grant_by_fiction(&fiction);
         self.jump(&fiction.next);
-        self.log_way(self.actor(), "timer.fiction", &from, json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }));
+        self.log_way(
+            self.actor(),
+            "timer.fiction",
+            &from,
+            json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }),
+        );
         self.run();
         true
     }
@@ -106,7 +111,9 @@ impl Machine<'_> {
         }
         if unannounced {
             self.because.push(ReferralReason::Rule);
-            self.hints.push("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden".into());
+            self.hints.push(
+                "Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden".into(),
+            );
             self.jump(&flow.interrupts.person);
         } else {
             self.leave(Exit::Deadline);
@@ -148,10 +155,7 @@ impl Machine<'_> {
         let fiction = fiction.and_then(|(fiction, day)| self.moved(day, Period::Months(fiction.months)));
         let fiction = clocks.fiction_extended.or(fiction);
         let before = |day: Option<Date>, days: i64| day.and_then(|day| plus_days(day, -days));
-        let warn = [
-            before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7),
-            before(fiction, FICTION_ALARM_DAYS),
-        ];
+        let warn = [before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7), before(fiction, FICTION_ALARM_DAYS)];
         let next = [inaction, fiction].into_iter().flatten().min();
         let clocks = &mut self.case.clocks;
         clocks.inaction = inaction;
