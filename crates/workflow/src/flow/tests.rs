@@ -4,7 +4,7 @@ mod check;
 
 use super::*;
 
-const BASE: &str = r#"titel  = "Probe"
+pub(super) const BASE: &str = r#"titel  = "Probe"
 beginn = "formular"
 
 [unterbrechung]
