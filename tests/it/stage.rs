@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use storage::{CaseView, QuestionRow, Store};
 use tokio_util::sync::CancellationToken;
 use worker::{Advanced, Answer, Asked, Delivery, Disposition, Metrics, NoBroker, Pipeline, Register, Runtime};
-use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Right, Risk, Settings, WorkflowBook};
+use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Risk, Right, Settings, WorkflowBook};
 
 /// The two databases, and what they need to live.
 pub async fn databases() -> Vec<(&'static str, String, Box<dyn std::any::Any>)> {
@@ -47,7 +47,7 @@ pub fn officials() -> Vec<Official> {
     let official = |name: &str, rights: &[Right]| Official {
         name: name.into(),
         token_sha256: Some(domain::Digest::of(name.as_bytes()).hex()),
-        places: ["05", "14"].map(str::to_owned).to_vec(),
+        places: ["05", "08", "14"].map(str::to_owned).to_vec(),
         services: Vec::new(),
         rights: rights.to_vec(),
         deputy: Vec::new(),
@@ -102,7 +102,8 @@ impl Stage {
             Arc::new(move || Timestamp::from_microsecond(reading.load(Ordering::Relaxed)).unwrap());
         let publisher = Arc::new(NoBroker { store: store.clone(), clock: clock.clone() });
         let mut registry = prometheus_client::registry::Registry::default();
-        let runtime = Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
+        let runtime =
+            Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
         let office = Arc::new(move || office.clone());
         let metrics = Metrics::register(&mut registry);
         let pipeline = Arc::new(Pipeline::new(office, store.clone(), publisher, metrics, runtime));
@@ -113,9 +114,14 @@ impl Stage {
         (self.pipeline.runtime.clock)()
     }
 
-    /// Sets the clock, such as `2026-03-02T10:00+01:00`; nothing happens by that.
+    /// Sets the clock, such as `2026-03-02T10:00[Europe/Berlin]` or `2026-03-02T09:00Z`; nothing happens by that.
     pub fn set(&self, at: &str) {
-        self.now.store(at.parse::<Timestamp>().unwrap().as_microsecond(), Ordering::Relaxed);
+        let berlin = jiff::tz::get!("Europe/Berlin");
+        let at = match at.strip_suffix("[Europe/Berlin]") {
+            Some(local) => local.parse::<jiff::civil::DateTime>().unwrap().to_zoned(berlin).unwrap().timestamp(),
+            None => at.parse().unwrap(),
+        };
+        self.now.store(at.as_microsecond(), Ordering::Relaxed);
     }
 
     /// Sets the clock and lets everything happen that is due, whatever follows from it.
@@ -153,8 +159,7 @@ impl Stage {
 
     /// A message about a case; its key is made of kind and text.
     pub async fn say(&self, id: ApplicationId, kind: &str, more: Value) -> Disposition {
-        let mut body =
-            json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
+        let mut body = json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.send(&body).await
     }

@@ -109,7 +109,7 @@ impl Machine<'_> {
             Command::Return { text } => {
                 self.countersign(by)?;
                 self.case.unsigned = None;
-                self.hints.push(format!("Nicht gegengezeichnet von {}: {text}", by.name));
+                self.case.hint(format!("Nicht gegengezeichnet von {}: {text}", by.name));
                 self.leave(Exit::Returned);
                 self.run();
                 Ok(self.attach(NOTE, by, json!({ "text": text })))
@@ -119,10 +119,10 @@ impl Machine<'_> {
                 self.desk(by)?;
                 self.exit_exists(Exit::Hearing)?;
                 let said = self.attach("hearing", by, json!({ "text": text }));
-                self.hints.push(text.clone());
                 self.leave(Exit::Hearing);
                 self.run();
-                self.hints.clear();
+                let until = self.case.wait.as_ref().and_then(|wait| wait.until);
+                self.news("hearing", json!({ "reply_until": until, "text": text }));
                 Ok(said)
             }
             Command::Forward { to, text } => {
@@ -165,8 +165,7 @@ impl Machine<'_> {
         }
         let until = lease(now);
         let work = self.work("there is no work to claim")?;
-        let since =
-            work.claim.as_ref().filter(|claim| claim.by == by.name && now < claim.until).map(|claim| claim.since);
+        let since = work.claim.as_ref().filter(|claim| claim.by == by.name && now < claim.until).map(|claim| claim.since);
         work.claim = Some(Claimed { by: by.name.clone(), since: since.unwrap_or(now), until });
         Ok(json!({ "until": berlin_iso(until) }))
     }
@@ -201,11 +200,7 @@ impl Machine<'_> {
 
     fn exit_exists(&self, exit: Exit) -> Result<(), Refusal> {
         let there = self.flow.step(&self.case.step).is_some_and(|step| step.exits.contains_key(&exit));
-        if there {
-            Ok(())
-        } else {
-            Err(Refusal::state(self.case.state, "the workflow of this service does not know it"))
-        }
+        if there { Ok(()) } else { Err(Refusal::state(self.case.state, "the workflow of this service does not know it")) }
     }
 
     fn request_correction(&mut self, fields: &[FormError], by: &Official) -> Result<Value, Refusal> {
@@ -280,17 +275,16 @@ impl Machine<'_> {
     }
 
     fn reopen(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
-        if !matches!(
-            self.case.state,
-            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn
-        ) {
+        if !matches!(self.case.state, CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn) {
             return Err(Refusal::state(self.case.state, "it is not decided yet"));
         }
         self.case.reopened = true;
         self.case.erase_on = None;
         self.because.push(ReferralReason::Rule);
         let periods = self.office.rules.periods(&self.case.service, &self.case.ars);
-        self.hints.extend(periods.map(|periods| periods.reopening.clone()));
+        if let Some(periods) = periods {
+            self.case.hint(&periods.reopening);
+        }
         let next = self.flow.interrupts.reopening.clone();
         self.jump(&next);
         self.run();
@@ -328,7 +322,7 @@ impl Machine<'_> {
         if !agreed {
             self.case.reopened = true;
             self.because.push(ReferralReason::RuleConflict);
-            self.hints.push("Die Nachkontrolle kam zu einem anderen Ergebnis".into());
+            self.case.hint("Die Nachkontrolle kam zu einem anderen Ergebnis");
             let next = self.flow.interrupts.reopening.clone();
             self.jump(&next);
             self.run();

@@ -31,8 +31,6 @@ pub(crate) struct Machine<'o> {
     pub last: Option<Decision>,
     /// Why a person gets it, where no rule says so.
     pub because: Vec<ReferralReason>,
-    /// What that person must be told.
-    pub hints: Vec<String>,
 }
 
 /// A document in the file as the audit names it.
@@ -55,8 +53,8 @@ impl<'o> Machine<'o> {
     ) -> Self {
         let today = berlin_date(now);
         let effects = Vec::with_capacity(8);
-        let (first, because, hints) = (None, Vec::new(), Vec::new());
-        Self { office, flow, case, version, matter, surroundings, now, today, effects, first, last, because, hints }
+        let (first, because) = (None, Vec::new());
+        Self { office, flow, case, version, matter, surroundings, now, today, effects, first, last, because }
     }
 
     /// Takes the case on until it waits or ends.
@@ -99,8 +97,6 @@ impl<'o> Machine<'o> {
             }
             Kind::Hearing => {
                 self.wait(step, CaseState::Hearing);
-                let until = self.case.wait.as_ref().and_then(|wait| wait.until);
-                self.news("hearing", json!({ "reply_until": until, "text": self.hints.join("\n") }));
                 None
             }
             Kind::Notice { way } => {
@@ -209,8 +205,7 @@ impl<'o> Machine<'o> {
 
     fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
         let submission = &self.matter.submission;
-        let known =
-            submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
+        let known = submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
         // Without the register the rules say what is missing, and a person decides.
         if known || !self.office.settings.registers.contains(&lookup.register) {
             return Some(Exit::Answered);
@@ -219,12 +214,7 @@ impl<'o> Machine<'o> {
         let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
         let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
         // The same question is not put twice; another one is, where the applicant changed what it asks for.
-        if self
-            .matter
-            .answers
-            .get(&lookup.evidence)
-            .is_some_and(|known| known.question == asked && known.answer.is_some())
-        {
+        if self.matter.answers.get(&lookup.evidence).is_some_and(|known| known.question == asked && known.answer.is_some()) {
             return Some(Exit::Answered);
         }
         let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));
@@ -286,7 +276,6 @@ impl<'o> Machine<'o> {
             claim: None,
             assigned_to: None,
             follow_up: None,
-            hints: std::mem::take(&mut self.hints),
         });
         if kind == WorkKind::Countersign {
             let more = json!({ "step": step.id, "kind": kind.as_str() });
@@ -304,6 +293,7 @@ impl<'o> Machine<'o> {
     fn end(&mut self, state: CaseState) {
         self.case.state = state;
         self.case.wait = None;
+        self.case.hints.clear();
         if !self.under_control() {
             self.case.work = None;
         }
@@ -341,7 +331,6 @@ impl<'o> Machine<'o> {
             claim: None,
             assigned_to: None,
             follow_up: None,
-            hints: Vec::new(),
         });
     }
 

@@ -49,7 +49,7 @@ impl Machine<'_> {
         let Some(work) = &mut self.case.work else { return };
         let Some(day) = work.follow_up.filter(|day| *day <= self.today) else { return };
         work.follow_up = None;
-        work.hints.push(format!("Wiedervorlage vom {}", german::day(day)));
+        self.case.hint(format!("Wiedervorlage vom {}", german::day(day)));
         self.work_news(&json!({ "follow_up": day }));
         self.log(self.actor(), "timer.follow_up", json!({ "day": day }));
     }
@@ -67,10 +67,7 @@ impl Machine<'_> {
             day.map(german::day).unwrap_or_default(),
             if day == self.case.clocks.fiction { "Genehmigungsfiktion" } else { norm.as_deref().unwrap_or_default() }
         );
-        match &mut self.case.work {
-            Some(work) => work.hints.push(text),
-            None => self.hints.push(text),
-        }
+        self.case.hint(text);
         self.work_news(&json!({ "escalation": day, "norm": norm }));
         self.log(self.actor(), "timer.escalation", json!({ "warned_on": warn, "day": day, "norm": norm }));
     }
@@ -86,12 +83,7 @@ impl Machine<'_> {
         self.case.unsigned = None;
         self.grant_by_fiction(&fiction);
         self.jump(&fiction.next);
-        self.log_way(
-            self.actor(),
-            "timer.fiction",
-            &from,
-            json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }),
-        );
+        self.log_way(self.actor(), "timer.fiction", &from, json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }));
         self.run();
         true
     }
@@ -111,9 +103,7 @@ impl Machine<'_> {
         }
         if unannounced {
             self.because.push(ReferralReason::Rule);
-            self.hints.push(
-                "Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden".into(),
-            );
+            self.case.hint("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden");
             self.jump(&flow.interrupts.person);
         } else {
             self.leave(Exit::Deadline);
@@ -135,6 +125,7 @@ impl Machine<'_> {
         self.case.erase_on = None;
         self.case.wait = None;
         self.case.work = None;
+        self.case.hints.clear();
         self.case.unsigned = None;
         let norm = self.definition().and_then(|d| d.retention.as_ref()).map(|r| r.norm.clone());
         self.effects.push(Effect::Erase(self.case.application_id));
@@ -155,7 +146,10 @@ impl Machine<'_> {
         let fiction = fiction.and_then(|(fiction, day)| self.moved(day, Period::Months(fiction.months)));
         let fiction = clocks.fiction_extended.or(fiction);
         let before = |day: Option<Date>, days: i64| day.and_then(|day| plus_days(day, -days));
-        let warn = [before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7), before(fiction, FICTION_ALARM_DAYS)];
+        let warn = [
+            before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7),
+            before(fiction, FICTION_ALARM_DAYS),
+        ];
         let next = [inaction, fiction].into_iter().flatten().min();
         let clocks = &mut self.case.clocks;
         clocks.inaction = inaction;
