@@ -10,6 +10,10 @@
 
 mod audit;
 mod audit_contract;
+mod audit_million;
+mod audit_sink;
+mod audit_stored;
+mod audit_tampering;
 mod bad_cases;
 mod bad_input;
 mod broker;
@@ -39,5 +43,6 @@ mod rule_tools;
 mod stage;
 mod store_contract;
 mod trace;
+mod trail;
 mod traffic;
 mod workers;

@@ -357,8 +357,8 @@ impl Machine<'_> {
 
     /// Puts what an official wrote into the file; the audit gets its key and a digest only.
     fn attach(&mut self, kind: &str, by: &Official, body: Value) -> Value {
-        let what = format!("{kind}/{}/{}", self.case.path.len(), self.now.as_microsecond());
-        let key = event_id(self.case.application_id, &what);
+        // Of one kind, no command writes two over the same version.
+        let key = event_id(self.case.application_id, &format!("{kind}/{}", self.version));
         let filed = self.file(Document {
             application_id: self.case.application_id,
             key,

@@ -19,7 +19,7 @@ pub(crate) struct Machine<'o> {
     pub office: &'o Office,
     pub flow: Arc<Flow>,
     pub case: Case,
-    version: i64,
+    pub version: i64,
     pub matter: Matter,
     pub surroundings: &'o Surroundings,
     pub now: Timestamp,
