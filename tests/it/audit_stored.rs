@@ -71,7 +71,10 @@ async fn every_change_of_what_was_audited_is_named_with_its_application() {
                 ("other", true) => format!("x'{}'", "07".repeat(32)),
                 _ => changed(column, kind, thief.is_sqlite()),
             };
-            let one = format!("{column} is not null and length(cast({column} as text)) > 0");
+            let one = match kind {
+                "text" | "bytes" => format!("length({column}) > 0"),
+                _ => format!("{column} is not null"),
+            };
             let rows = thief.does(&format!("update {table} set {column} = {new} where {of} and {one}")).await;
             assert!(rows > 0, "{database}: nothing to change in {table}.{column}");
             let (text, status) = verify(&program);
