@@ -132,6 +132,7 @@ fn made(keys: &Keys, n: usize) -> Batch {
 async fn a_large_audit_is_verified_in_seconds() {
     let million = testkit::services::variable("DUNKELWERK_MILLION").is_ok();
     let entries = if million { 1_000_000 } else { 10_000 };
+    let mut times = Vec::new();
     for (database, url, _alive) in databases().await {
         let stage = Stage::new(&url, Setting::default()).await;
         let keys = Keys::new(&Secret::new(SECRET));
@@ -158,6 +159,7 @@ async fn a_large_audit_is_verified_in_seconds() {
                 break took;
             }
         };
-        assert!(!million || took < LIMIT, "{database}: {took:?}");
+        times.push((database, took));
     }
+    assert!(!million || times.iter().all(|(_, took)| *took < LIMIT), "{times:?}");
 }

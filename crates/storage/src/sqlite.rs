@@ -28,6 +28,9 @@ const READERS: u32 = 4;
 /// How long one process waits for another that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Rows that a reader's thread may be ahead of who asked: waking each other costs more than a row.
+const ROWS_AHEAD: usize = 2_000;
+
 /// One writing and a few reading connections on one file.
 #[derive(Debug, Clone)]
 pub struct SqliteStore {
@@ -47,7 +50,8 @@ impl SqliteStore {
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
         let writer = writer.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+        let reader = SqlitePoolOptions::new().max_connections(READERS);
+        let reader = reader.connect_lazy_with(options.row_buffer_size(ROWS_AHEAD));
         Ok(Self { writer, reader })
     }
 }
