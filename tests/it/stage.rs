@@ -44,10 +44,11 @@ impl Default for Setting {
 
 /// Everybody who works there; their name says what they may.
 pub fn officials() -> Vec<Official> {
+    let everywhere = (1..=16).map(|land| format!("{land:02}"));
     let official = |name: &str, rights: &[Right]| Official {
         name: name.into(),
         token_sha256: Some(domain::Digest::of(name.as_bytes()).hex()),
-        places: ["05", "08", "14"].map(str::to_owned).to_vec(),
+        places: everywhere.clone().filter(|land| land != "09").collect(),
         services: Vec::new(),
         rights: rights.to_vec(),
         deputy: Vec::new(),
@@ -60,6 +61,8 @@ pub fn officials() -> Vec<Official> {
         official("Eule", &[Right::Decide, Right::Countersign, Right::Lead, Right::Control]),
         official("Technik", &[Right::Operate]),
         Official { places: vec!["09".into()], ..official("Fremd", &desk) },
+        Official { places: everywhere.clone().collect(), ..official("Überall", &desk) },
+        Official { places: everywhere.clone().collect(), ..official("Auch", &[Right::Decide, Right::Countersign, Right::Control]) },
     ]
 }
 

@@ -127,7 +127,9 @@ impl Office {
             CaseEvent::Commanded { command, by, seen } => machine.obey(command, by, (*seen, dossier.version))?,
             CaseEvent::Woken => machine.woken(),
         }
-        Ok(machine.finish())
+        let effects = machine.finish();
+        let nothing = matches!(&effects[..], [Effect::Keep(kept)] if kept.case == dossier.case);
+        Ok(if nothing { Vec::new() } else { effects })
     }
 
     /// Whether a document lies in the file already: the event came before.
