@@ -151,7 +151,7 @@ macro_rules! reads {
                 id: ApplicationId,
                 until: Timestamp,
             ) -> Result<(), StoreError> {
-                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1");
+                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1 and wake_at < $2");
                 update.bind(id.0).bind(Moment(until)).execute(pool).await?;
                 Ok(())
             }

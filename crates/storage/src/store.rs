@@ -55,7 +55,7 @@ pub trait Store: Send + Sync + 'static {
     async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError>;
     /// Cases whose earliest timer has come, longest due first.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError>;
-    /// Puts off the timer of a case that cannot be stepped now, without changing the case.
+    /// Puts off the timer of a case that cannot be stepped now, without changing the case. Makes no timer, and none earlier.
     async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError>;
 
     /// Open questions that are to be put to a register by now, longest due first.
