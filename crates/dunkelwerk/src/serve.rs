@@ -111,9 +111,9 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
     let store = wiring.store.clone();
     let publisher: Arc<dyn Publish> = match &wiring.amqp {
         Some(settings) => Arc::new(EventPublisher::new(settings.clone())),
-        None => Arc::new(NoBroker { store: store.clone(), clock }),
+        None => Arc::new(NoBroker { store: store.clone(), clock: Arc::new(clock) }),
     };
-    let runtime = Runtime { clock, new_id, shutdown: shutdown.clone(), traced: wiring.traced };
+    let runtime = Runtime { clock: Arc::new(clock), new_id, shutdown: shutdown.clone(), traced: wiring.traced };
     let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));
     let mut tasks = JoinSet::new();
     let mut address = None;

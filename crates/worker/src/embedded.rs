@@ -1,6 +1,7 @@
 //! Without a broker: the queue in the store delivers, and results stay where portals ask for them.
 
 use crate::delivery::{Cause, Delivery, Publish, PublishError};
+use crate::pipeline::Clock;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 /// Results are read over HTTP from the store; there is nobody to send them to. Dead letters are kept in a table.
 pub struct NoBroker {
     pub store: Arc<dyn Store>,
-    pub clock: fn() -> Timestamp,
+    pub clock: Clock,
 }
 
 #[async_trait]

@@ -24,10 +24,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Rejection, Submission, Surroundings, Taken};
 
+/// The time as the shell knows it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// What the shell brings: clock, ids, and the switch to stop.
 #[derive(Clone)]
 pub struct Runtime {
-    pub clock: fn() -> Timestamp,
+    pub clock: Clock,
     pub new_id: fn() -> ApplicationId,
     pub shutdown: CancellationToken,
     /// Whether anybody collects traces.

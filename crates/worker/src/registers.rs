@@ -64,7 +64,7 @@ async fn one(pipeline: Arc<Pipeline>, register: Arc<dyn Register>) {
     let mut pause = DOWN.0;
     let mut down = false;
     loop {
-        let wait = match round(&pipeline, &*register, if down { 1 } else { AT_ONCE }).await {
+        let wait = match ask_once(&pipeline, &*register, if down { 1 } else { AT_ONCE }).await {
             Ok(Round::Idle) => IDLE,
             Ok(Round::Worked) => {
                 if down {
@@ -95,13 +95,21 @@ async fn one(pipeline: Arc<Pipeline>, register: Arc<dyn Register>) {
     }
 }
 
-enum Round {
+/// How a round of asking went.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Round {
+    /// There was nothing to ask.
     Idle,
     Worked,
+    /// The register does not answer, and why.
     Down(String),
 }
 
-async fn round(pipeline: &Pipeline, register: &dyn Register, limit: u32) -> Result<Round, StoreError> {
+/// Puts up to `limit` questions that are due to a register, and steps the cases that got answers.
+///
+/// # Errors
+/// The store does not answer; what was asked is asked again.
+pub async fn ask_once(pipeline: &Pipeline, register: &dyn Register, limit: u32) -> Result<Round, StoreError> {
     let now = (pipeline.runtime.clock)();
     let questions = pipeline.store.open_questions(register.name(), now, limit).await?;
     if questions.is_empty() {

@@ -31,7 +31,7 @@ pub async fn run_amqp(pipeline: Arc<Pipeline>, settings: AmqpSettings) {
     while !pipeline.runtime.shutdown.is_cancelled() {
         let office = pipeline.office.clone();
         let sender_of = Box::new(move |user: &str| office().sender_by_amqp_user(user).map(|s| s.name.to_string()));
-        match Consumer::start(&settings, sender_of, pipeline.runtime.clock).await {
+        match Consumer::start(&settings, sender_of, pipeline.runtime.clock.clone()).await {
             Ok(mut consumer) => {
                 tracing::info!("consuming applications");
                 pipeline.health.source.clear();

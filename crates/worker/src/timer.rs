@@ -22,7 +22,7 @@ pub async fn tick(pipeline: &Pipeline) {
             () = pipeline.runtime.shutdown.cancelled() => return,
             () = tokio::time::sleep(EVERY) => {}
         }
-        if let Err(error) = round(pipeline).await {
+        if let Err(error) = tick_once(pipeline).await {
             tracing::warn!(%error, "timers wait for the store");
             pipeline.health.timer.set(error.to_string());
         } else {
@@ -31,7 +31,11 @@ pub async fn tick(pipeline: &Pipeline) {
     }
 }
 
-async fn round(pipeline: &Pipeline) -> Result<(), StoreError> {
+/// Hears early messages that have become ripe, and steps every case that is due.
+///
+/// # Errors
+/// The store does not answer; what was not done is done next time.
+pub async fn tick_once(pipeline: &Pipeline) -> Result<(), StoreError> {
     early(pipeline).await?;
     while !pipeline.runtime.shutdown.is_cancelled() {
         if wake(pipeline, AT_ONCE).await? < AT_ONCE as usize {

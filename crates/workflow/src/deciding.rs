@@ -46,7 +46,8 @@ impl Machine<'_> {
 
     fn context(&self) -> Context {
         let mut context = self.office.context(&self.matter.submission, self.surroundings, self.now);
-        context.evidence.extend(self.matter.evidence.clone());
+        let found = self.matter.answers.values().filter_map(|a| Some((a.evidence.clone(), a.answer.clone()?)));
+        context.evidence.extend(found);
         context.free_text |= self.matter.spoken;
         context.person_requested |= self.because.contains(&ReferralReason::PersonRequested);
         context.refer = self.because.iter().copied().filter(|r| *r != ReferralReason::PersonRequested).collect();

@@ -199,8 +199,7 @@ impl<'o> Machine<'o> {
 
     fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
         let submission = &self.matter.submission;
-        let known = self.matter.evidence.contains_key(&lookup.evidence)
-            || submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
+        let known = submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
         // Without the register the rules say what is missing, and a person decides.
         if known || !self.office.settings.registers.contains(&lookup.register) {
             return Some(Exit::Answered);
@@ -208,6 +207,10 @@ impl<'o> Machine<'o> {
         let data = &submission.envelope.data;
         let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
         let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
+        // The same question is not put twice; another one is, where the applicant changed what it asks for.
+        if self.matter.answers.get(&lookup.evidence).is_some_and(|known| known.question == asked && known.answer.is_some()) {
+            return Some(Exit::Answered);
+        }
         let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));
         let body = json!({
             "question_id": id, "register": lookup.register, "service": self.case.service, "ars": self.case.ars,
@@ -282,8 +285,10 @@ impl<'o> Machine<'o> {
 
     fn end(&mut self, state: CaseState) {
         self.case.state = state;
-        self.case.work = None;
         self.case.wait = None;
+        if !self.under_control() {
+            self.case.work = None;
+        }
         if state == CaseState::Withdrawn {
             self.effects.push(Effect::Release(self.case.application_id));
             self.news("withdrawn", Value::Null);

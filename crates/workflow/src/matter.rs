@@ -69,14 +69,14 @@ pub(crate) struct Matter {
     pub amended: bool,
     /// The applicant wrote something in words, later.
     pub spoken: bool,
-    /// From registers, by kind.
-    pub evidence: BTreeMap<String, Value>,
+    /// The newest from registers, by kind of evidence.
+    pub answers: BTreeMap<String, AnswerOnFile>,
 }
 
 impl Matter {
     /// An application that has just arrived.
     pub fn new(submission: Submission, form: Result<Validated, Vec<FormError>>) -> Self {
-        Self { submission, form, amended: false, spoken: false, evidence: BTreeMap::new() }
+        Self { submission, form, amended: false, spoken: false, answers: BTreeMap::new() }
     }
 
     pub fn of(office: &Office, dossier: &Dossier, new: Option<&Document>) -> Self {
@@ -98,8 +98,8 @@ impl Matter {
             }
             "hearing_reply" | "objection" => self.spoken = true,
             ANSWER => {
-                if let Ok(AnswerOnFile { evidence, answer: Some(answer), .. }) = serde_json::from_slice(&document.body) {
-                    self.evidence.insert(evidence, answer);
+                if let Ok(answer) = serde_json::from_slice::<AnswerOnFile>(&document.body) {
+                    self.answers.insert(answer.evidence.clone(), answer);
                 }
             }
             _ => {}

@@ -3,6 +3,7 @@
 use super::connect::{AmqpError, AmqpSettings};
 use super::{APPLICATIONS, SENDER_HEADER, TRACE_HEADER};
 use crate::delivery::Delivery;
+use crate::pipeline::Clock;
 use domain::ApplicationId;
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ pub(crate) struct Consumer {
     consumer: lapin::Consumer,
     own_user: String,
     sender_of: SenderOf,
-    clock: fn() -> Timestamp,
+    clock: Clock,
     /// What a drain that was interrupted had already taken.
     begun: Drained,
 }
@@ -53,7 +54,7 @@ impl Consumer {
     pub async fn start(
         settings: &AmqpSettings,
         sender_of: SenderOf,
-        clock: fn() -> Timestamp,
+        clock: Clock,
     ) -> Result<Self, AmqpError> {
         let unavailable = |e: lapin::Error| AmqpError::Unavailable(e.to_string());
         let (connection, channel) = settings.connect("consumer").await?;
