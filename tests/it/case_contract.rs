@@ -109,7 +109,11 @@ async fn a_task_is_replaced_and_ends(store: Arc<dyn Store>) {
     };
     let both = Batch { at: at(1), tasks: vec![first.clone(), taken.clone()], ..Batch::default() };
     store.commit(both).await.unwrap();
-    assert_eq!(store.tasks(&TaskFilter::default(), 0, 10).await.unwrap(), [taken.clone()], "the last of a batch stays");
+    assert_eq!(
+        store.tasks(&TaskFilter::default(), 0, 10).await.unwrap(),
+        vec![taken.clone()],
+        "the last of a batch stays"
+    );
     assert_eq!(store.case(id("a")).await.unwrap().unwrap().task, Some(taken));
     let anew = Batch { closed_tasks: vec![id("a")], tasks: vec![first.clone()], ..Batch::default() };
     store.commit(anew).await.unwrap();

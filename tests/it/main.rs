@@ -17,6 +17,7 @@ mod case_contract;
 mod cases;
 mod docs;
 mod examples;
+mod failure_contract;
 mod findings;
 mod hostile;
 mod house;

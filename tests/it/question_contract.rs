@@ -21,14 +21,14 @@ async fn a_question_is_open_until_it_is_answered(store: Arc<dyn Store>) {
     store.commit(Batch { questions: vec![again.clone(), again], ..Batch::default() }).await.unwrap();
     let open = |now, limit| store.open_questions("melde", at(now), limit);
     assert_eq!(open(0, 10).await.unwrap(), []);
-    assert_eq!(open(1, 10).await.unwrap(), [first.clone()], "as it was put first");
+    assert_eq!(open(1, 10).await.unwrap(), vec![first.clone()], "as it was put first");
     assert_eq!(open(9, 10).await.unwrap(), [first.clone(), second.clone()], "of this register, oldest first");
-    assert_eq!(open(9, 1).await.unwrap(), [first.clone()]);
+    assert_eq!(open(9, 1).await.unwrap(), vec![first.clone()]);
 
     store.postpone(&[first.question_id, id("nobody").0], at(20), Some("503")).await.unwrap();
     store.postpone(&[first.question_id], at(30), Some("504")).await.unwrap();
     store.postpone(&[], at(99), None).await.unwrap();
-    assert_eq!(open(29, 10).await.unwrap(), [second.clone()]);
+    assert_eq!(open(29, 10).await.unwrap(), vec![second.clone()]);
     let put_off = QuestionRow { attempts: 2, next_at: at(30), trouble: Some("504".into()), ..first.clone() };
     assert_eq!(open(30, 10).await.unwrap(), [second.clone(), put_off.clone()]);
     let ids = [other.question_id, id("nobody").0, first.question_id];
@@ -70,15 +70,19 @@ async fn an_early_message_waits_for_its_application_and_no_longer(store: Arc<dyn
         store.keep_early(row).await.unwrap();
     }
     assert_eq!(store.ripe_early(10).await.unwrap(), []);
-    assert_eq!(store.stale_early(at(1), 10).await.unwrap(), [other.clone()], "from before that time");
+    assert_eq!(store.stale_early(at(1), 10).await.unwrap(), vec![other.clone()], "from before that time");
     assert_eq!(store.stale_early(at(9), 2).await.unwrap(), [other.clone(), first.clone()]);
 
     store.commit(granted("a", "1")).await.unwrap();
     assert_eq!(store.ripe_early(10).await.unwrap(), [first.clone(), second.clone()], "as they came");
-    assert_eq!(store.ripe_early(1).await.unwrap(), [first.clone()]);
-    assert_eq!(store.stale_early(at(9), 10).await.unwrap(), [other.clone()], "whose application is there is not stale");
+    assert_eq!(store.ripe_early(1).await.unwrap(), vec![first.clone()]);
+    assert_eq!(
+        store.stale_early(at(9), 10).await.unwrap(),
+        vec![other.clone()],
+        "whose application is there is not stale"
+    );
     store.drop_early(&[first.key, id("nobody").0]).await.unwrap();
-    assert_eq!(store.ripe_early(10).await.unwrap(), [second.clone()]);
+    assert_eq!(store.ripe_early(10).await.unwrap(), vec![second.clone()]);
     store.drop_early(&[second.key, other.key]).await.unwrap();
     store.drop_early(&[]).await.unwrap();
     assert_eq!((store.ripe_early(10).await.unwrap(), store.stale_early(at(9), 10).await.unwrap()), (vec![], vec![]));

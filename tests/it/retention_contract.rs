@@ -2,12 +2,12 @@
 
 use crate::raw::Raw;
 use crate::rows::{
-    alias, at, case_over, claim, conflict, document, granted, id, identity, question, referred, together,
+    alias, at, case_over, claim, conflict, document, failure, granted, id, identity, question, referred, together,
 };
 use crate::store_contract::contract;
 use domain::Digest;
 use std::sync::Arc;
-use storage::{Batch, CaseRow, ControlRow, DeadLetter, DecisionRow, Store};
+use storage::{Batch, CaseRow, ControlRow, DecisionRow, FailureRow, Store};
 
 contract!(an_erased_application_leaves_nothing_that_it_said, what_is_erased_with_others_leaves_the_others,);
 
@@ -59,34 +59,14 @@ fn everything() -> Batch {
     batch
 }
 
-async fn bury(store: &Arc<dyn Store>, name: &str) {
-    let letter = DeadLetter {
-        application_id: Some(id(name)),
-        sender: Some("portal".into()),
-        cause: "case_refused".into(),
-        detail: CANARY.into(),
-        body: said("message"),
-        at: at(3),
-    };
-    store.bury(&letter).await.unwrap();
-}
-
 async fn an_erased_application_leaves_nothing_that_it_said((store, raw): (Arc<dyn Store>, Raw)) {
     store.commit(everything()).await.unwrap();
     for name in ["a", "again", "other"] {
-        bury(&store, name).await;
+        let failed = FailureRow { detail: CANARY.into(), body: said("message"), ..failure("message", name, 3) };
+        store.fail(&[failed]).await.unwrap();
     }
-    let held = [
-        "applications",
-        "cases",
-        "conflicts",
-        "dead_letters",
-        "decisions",
-        "documents",
-        "outbox",
-        "questions",
-        "tasks",
-    ];
+    let held =
+        ["applications", "cases", "conflicts", "decisions", "documents", "failures", "outbox", "questions", "tasks"];
     assert_eq!(raw.holding(CANARY).await, held.map(str::to_owned).into(), "what the search finds");
 
     let gone = CaseRow { body: vec![], ..case_over("a", 1, None) };

@@ -4,8 +4,8 @@ use domain::{ApplicationId, Digest, json};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 use storage::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, DocumentRow, Identity,
-    OutboxRow, QuestionRow, QueueRow, TaskRow,
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, DocumentRow, FailureRow,
+    Identity, OutboxRow, QuestionRow, QueueRow, TaskRow,
 };
 use uuid::Uuid;
 
@@ -201,5 +201,27 @@ pub fn question(name: &str, register: &str, asked: i64) -> QuestionRow {
         next_at: at(asked),
         attempts: 0,
         trouble: None,
+    }
+}
+
+/// A failure about an application, at some second.
+pub fn failure(kind: &str, name: &str, happened: i64) -> FailureRow {
+    FailureRow {
+        failure_id: FailureRow::id(kind, name.as_bytes()),
+        kind: kind.into(),
+        cause: "case_refused".into(),
+        detail: format!("why {name}"),
+        application_id: Some(id(name)),
+        sender: Some("portal".into()),
+        service: Some("hundesteuer".into()),
+        ars: Some("146120000000".into()),
+        body: vec![0, 0xff, b'{', 0],
+        first_at: at(happened),
+        last_at: at(happened),
+        times: 1,
+        state: "open".into(),
+        job: None,
+        settled_at: None,
+        outcome: None,
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::raw::Raw;
 use crate::repository::root;
-use crate::rows::{at, case_over, id};
+use crate::rows::{at, case_over, failure, id};
 use crate::store_contract::contract;
 use sqlx::migrate::Migrator;
-use storage::{Batch, TaskFilter};
+use storage::{Batch, FailureFilter, FailureRow, TaskFilter};
 
 contract!(rows_from_before_cases_waited_are_read);
 
@@ -43,6 +43,10 @@ async fn rows_from_before_cases_waited_are_read(Old { url, raw }: Old) {
         format!("cases values ({a}, 'hundesteuer', '146120000000', 'referred', 'referred', false, {then})"),
         format!("decisions values ({a}, 1, null, null, {then}, {bytes}, {bytes}, {bytes})"),
         format!("tasks values ({a}, 'hundesteuer', '146120000000', 'steueramt', 'rule', 'refused', {then}, 'open')"),
+        format!(
+            "dead_letters (application_id, sender, cause, detail, body, at) values ({a}, 'portal', 'empty', 'd', {bytes}, {then})"
+        ),
+        format!("dead_letters (cause, detail, body, at) values ('invalid_json', 'e', {bytes}, {then})"),
     ] {
         raw.execute(format!("insert into {row}")).await;
     }
@@ -53,4 +57,26 @@ async fn rows_from_before_cases_waited_are_read(Old { url, raw }: Old) {
     assert_eq!((view.decisions.len(), view.decisions[0].data.as_ref()), (1, None));
     assert_eq!(store.tasks(&TaskFilter::default(), 0, 10).await.unwrap()[0].kind, "desk");
     store.commit(Batch { cases: vec![case_over("a", 1, None)], ..Batch::default() }).await.unwrap();
+
+    let mut failures = store.failures(&FailureFilter::default(), None, 10).await.unwrap();
+    failures.sort_by(|one, other| one.cause.cmp(&other.cause));
+    let known = FailureRow {
+        failure_id: failures[0].failure_id,
+        cause: "empty".into(),
+        detail: "d".into(),
+        service: None,
+        ars: None,
+        body: vec![7; 32],
+        ..failure("message", "a", 0)
+    };
+    let unknown = FailureRow {
+        failure_id: failures[1].failure_id,
+        cause: "invalid_json".into(),
+        detail: "e".into(),
+        application_id: None,
+        sender: None,
+        ..known.clone()
+    };
+    assert_eq!(failures, [known, unknown]);
+    assert!(!raw.tables().await.contains(&"dead_letters".to_owned()));
 }
