@@ -103,7 +103,7 @@ impl Stage {
         let reading = now.clone();
         let clock: worker::Clock =
             Arc::new(move || Timestamp::from_microsecond(reading.load(Ordering::Relaxed)).unwrap());
-        let publisher = Arc::new(NoBroker { store: store.clone(), clock: clock.clone() });
+        let publisher = Arc::new(NoBroker);
         let mut registry = prometheus_client::registry::Registry::default();
         let runtime =
             Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };

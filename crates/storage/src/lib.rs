@@ -6,6 +6,7 @@
 mod cases;
 mod columns;
 mod error;
+mod failures;
 mod postgres;
 mod rows;
 mod shared;
@@ -16,9 +17,9 @@ pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
-    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow, Dossier, EarlyRow,
-    Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, QuestionRow, QueueRow, ReplayRow, Status,
-    TaskFilter, TaskRow, WaitingQuestions,
+    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
+    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Sequenced, Store, open};

@@ -73,7 +73,7 @@ fn unknown(error: sqlx::Error) -> StoreError {
 }
 
 /// A column of a batch, as PostgreSQL's UNNEST wants it.
-fn column<R, T>(rows: &[R], field: impl Fn(&R) -> T) -> Vec<T> {
+pub(super) fn column<R, T>(rows: &[R], field: impl Fn(&R) -> T) -> Vec<T> {
     rows.iter().map(field).collect()
 }
 
