@@ -14,7 +14,9 @@ use workflow::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advanced {
     /// Done, or the same had been done before; the case has this version now.
-    Done { version: i64 },
+    Done {
+        version: i64,
+    },
     Refused(Refusal),
     /// No such case, or not one of this sender.
     Unknown,

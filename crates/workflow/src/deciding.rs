@@ -9,7 +9,7 @@ use crate::publish;
 use crate::step::{form_violated, now_facts};
 use crate::{EarlierClaim, OnceKey};
 use calendar::{Announced, Dispatch, Period, Place};
-use domain::{Decision, FormError, Legal, Outcome, ReferralReason, Referral, Trace, berlin_iso};
+use domain::{Decision, FormError, Legal, Outcome, Referral, ReferralReason, Trace, berlin_iso};
 use rules::{Context, Facts};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -111,7 +111,11 @@ impl Machine<'_> {
     /// A decision becomes the newest one.
     fn keep(&mut self, decision: Decision, context: Option<Context>) {
         self.case.decisions = decision.decision_no;
-        self.stand(decision.outcome, decision.automatic && decision.outcome != Outcome::Referred, decision.decided_by.clone());
+        self.stand(
+            decision.outcome,
+            decision.automatic && decision.outcome != Outcome::Referred,
+            decision.decided_by.clone(),
+        );
         if decision.decision_no > 1 {
             self.effects.push(Effect::Release(self.case.application_id));
         }
@@ -193,8 +197,15 @@ impl Machine<'_> {
         self.case.hints.clear();
         let id = decision.notice_id.unwrap_or_else(|| self.case.application_id.notice(decision.decision_no));
         let sent = self.today;
-        self.case.notice =
-            Some(Notice { id, sent, way: way.to_owned(), retrieved: None, announced: None, retrievable: None, remedy_until: None });
+        self.case.notice = Some(Notice {
+            id,
+            sent,
+            way: way.to_owned(),
+            retrieved: None,
+            announced: None,
+            retrievable: None,
+            remedy_until: None,
+        });
         self.announce();
     }
 

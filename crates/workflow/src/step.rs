@@ -201,13 +201,7 @@ impl Office {
         vec![Effect::KeepConflict(Box::new(conflict)), Effect::Publish(message), Effect::Audit(note)]
     }
 
-    fn note(
-        &self,
-        submission: &Submission,
-        original: ApplicationId,
-        action: &str,
-        now: Timestamp,
-    ) -> AuditEntry {
+    fn note(&self, submission: &Submission, original: ApplicationId, action: &str, now: Timestamp) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
             "ars": submission.envelope.ars, "content": self.for_audit(&submission.content.0),
