@@ -190,7 +190,7 @@ async fn surroundings(stage: &Stage, keys: Vec<workflow::OnceKey>, own: Option<A
         let highest = rows.iter().map(|row| row.ordinal.unsigned_abs()).max().unwrap_or_default();
         (key, Taken { earlier, highest })
     };
-    Surroundings { once: keys.into_iter().map(taken).collect() }
+    Surroundings { once: keys.into_iter().map(taken).collect(), ..Surroundings::default() }
 }
 
 /// Runs a life; with trouble each effect is broken off once and done twice. Effects seen, and those that a trap has hit.

@@ -44,6 +44,7 @@ mod rule_files;
 mod rule_tools;
 mod stage;
 mod store_contract;
+mod switch;
 mod tables;
 mod trace;
 mod traffic;

@@ -19,6 +19,7 @@ mod relay;
 mod run;
 mod sequencer;
 mod spans;
+mod switches;
 mod timer;
 
 pub use advance::{Advanced, dossier};

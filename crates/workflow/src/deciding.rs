@@ -36,6 +36,15 @@ impl Machine<'_> {
         let context = self.context();
         let decision = self.office.rules.decide(&facts, &context);
         let outcome = decision.outcome;
+        if decision.referral.as_ref().is_some_and(|referral| referral.reasons.contains(&ReferralReason::StopSwitch)) {
+            let hints: Vec<String> = self
+                .office
+                .stopping(&self.matter.submission, self.surroundings)
+                .iter()
+                .map(|stop| stop.hint())
+                .collect();
+            hints.into_iter().for_each(|hint| self.case.hint(hint));
+        }
         self.keep(decision, Some(context));
         match outcome {
             Outcome::Granted | Outcome::PartlyGranted | Outcome::Refused => Exit::Decided,
