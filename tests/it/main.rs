@@ -30,6 +30,7 @@ mod legal_cases;
 mod licences;
 mod lives;
 mod openings;
+mod many;
 mod oracles;
 mod otlp;
 mod question_contract;
