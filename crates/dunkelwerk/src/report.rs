@@ -106,7 +106,10 @@ fn quality(figures: ControlFigures) -> Quality {
 }
 
 fn text(report: &Report) -> Vec<String> {
-    let mut lines = vec![format!("{}   {} open tasks, {} open failures, {} stop switches", report.at, report.open_tasks, report.open_failures, report.stopped)];
+    let mut lines = vec![format!(
+        "{}   {} open tasks, {} open failures, {} stop switches",
+        report.at, report.open_tasks, report.open_failures, report.stopped
+    )];
     lines.push(format!("\n{:24}{:>9}{:>11}  outcomes", "service", "cases", "automatic"));
     for (name, service) in &report.services {
         let share = service.automatic as f64 * 100.0 / service.cases.max(1) as f64;
@@ -125,7 +128,9 @@ fn text(report: &Report) -> Vec<String> {
         }));
     }
     if !report.quality.is_empty() {
-        lines.push("\nsecond looks at what the machine decided: drawn, judged, disagreed, rate with 95 % interval".into());
+        lines.push(
+            "\nsecond looks at what the machine decided: drawn, judged, disagreed, rate with 95 % interval".into(),
+        );
         lines.extend(report.quality.iter().map(|quality| {
             let rate = quality.disagreement.map_or_else(
                 || "nobody looked yet".to_owned(),

@@ -36,7 +36,7 @@ pub use deciding::Taken;
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, Retention, WorkflowBook, WorkflowError};
 pub use effects::{
-    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Judged, Kept, Message, Question,
+    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Erased, Judged, Kept, Message, Question,
     Registered, Stored,
 };
 pub use matter::{AnswerOnFile, Dossier, Kept as KeptApplication, Unreadable};

@@ -31,12 +31,9 @@ mod tests {
     /// Newcombe, Statistics in Medicine 17 (1998), table I, method 3.
     #[test]
     fn the_interval_is_that_of_published_examples() {
-        for (hits, of, low, high) in [
-            (81, 263, 0.2553, 0.3662),
-            (15, 148, 0.0624, 0.1605),
-            (0, 20, 0.0, 0.1611),
-            (1, 29, 0.0061, 0.1718),
-        ] {
+        for (hits, of, low, high) in
+            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
+        {
             let rate = rate(hits, of).unwrap();
             assert!((rate.low - low).abs() < 5e-5 && (rate.high - high).abs() < 5e-5, "{hits}/{of}: {rate:?}");
         }
