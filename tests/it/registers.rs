@@ -16,7 +16,7 @@ use testkit::Program;
 use testkit::applications::parking;
 use tests::population::Person;
 use worker::{Asked, HttpRegister, HttpSettings, Register};
-use workflow::CaseState;
+use workflow::{AnswerOnFile, CaseEvent, CaseState};
 
 fn good() -> Value {
     json!({ "found": true, "data": { "n": 1 }, "source": "Amt", "at": "2026-05-04T08:00:00+02:00" })
@@ -157,7 +157,7 @@ async fn a_refused_question_waits_for_an_operator_and_others_go_on() {
     assert_eq!(waiting.iter().map(|w| (w.register.as_str(), w.count)).collect::<Vec<_>>(), [("melderegister", 1)]);
     let verbatim = "400 Bad Request: Die Frage ist unvollständig: Geburtsname fehlt.";
     assert_eq!(waiting[0].trouble.as_deref(), Some(verbatim));
-    let detail = town.until_ready_says("timer", "1 decisions wait").await;
+    let detail = town.readiness(|detail| detail.contains("1 decision waits")).await;
     assert!(!detail.contains("Geburtsname") && !town.log().contains("Geburtsname"), "what it says may be personal");
     // It is put again in an hour, not before.
     let next = town.store.open_questions("melderegister", Timestamp::MAX, 9).await.unwrap().remove(0).next_at;
@@ -177,6 +177,7 @@ async fn after_fourteen_days_a_person_decides_without_the_register() {
         application.as_object_mut().unwrap().remove("received_at");
         application["data"]["parken"]["beginn"] = "2026-06-01".into();
         let id = stage.apply(&application).await;
+        let question = stage.store.open_questions("melderegister", stage.now(), 1).await.unwrap().remove(0).question_id;
         let down = Answering::new("melderegister", None, stage.now());
         for day in ["2026-05-05T09:00+02:00", "2026-05-12T09:00+02:00", "2026-05-18T23:59+02:00"] {
             stage.until(day).await;
@@ -188,10 +189,25 @@ async fn after_fourteen_days_a_person_decides_without_the_register() {
         let view = stage.view(id).await;
         assert_eq!(view.case.state, "referred", "{database}");
         assert!(view.task.unwrap().reasons.contains(&"register_unavailable".to_owned()), "{database}");
-        // Nobody asks any more, and what comes late decides nothing.
+        // Nobody asks any more, and what comes late is kept, but decides nothing.
         assert!(stage.store.waiting_questions().await.unwrap().is_empty(), "{database}");
-        assert_eq!(view.decisions.len(), 1, "{database}");
-        assert_eq!(stage.history(id).await, ["received", "timer.deadline", "decided"], "{database}");
+        let answer = AnswerOnFile {
+            register: "melderegister".into(),
+            evidence: "melderegister".into(),
+            question: json!({}),
+            answer: Some(json!({})),
+            source: "Melderegister".into(),
+            at: stage.now(),
+        };
+        stage.pipeline.advance(&[(id, CaseEvent::Answered { question, answer })]).await.unwrap();
+        let view = stage.view(id).await;
+        assert_eq!(
+            (view.case.state.as_str(), view.decisions.len(), view.documents.len()),
+            ("referred", 1, 1),
+            "{database}"
+        );
+        let history = ["received", "timer.deadline", "decided", "register.answered"];
+        assert_eq!(stage.history(id).await, history, "{database}");
     }
 }
 

@@ -202,20 +202,21 @@ impl Town {
         }
     }
 
-    /// What readiness says of a role, once it says something with this text in it.
-    pub async fn until_ready_says(&self, role: &str, text: &str) -> String {
+    /// What readiness says of the role that asks registers, once it is what `wanted` looks for.
+    pub async fn readiness(&self, wanted: impl Fn(&str) -> bool) -> String {
         let begun = Instant::now();
         loop {
             let answer = self.portal().get("/readyz").await;
             assert_eq!(answer.status, 200, "a register that is away makes nothing unready: {}", answer.text);
             let readiness = answer.json();
             let roles = readiness["roles"].as_array().unwrap();
-            let detail = roles.iter().find(|r| r["role"] == role).unwrap()["detail"].as_str().unwrap().to_owned();
-            if detail.contains(text) {
-                assert_eq!(readiness["degraded"], !detail.is_empty(), "{readiness}");
-                return detail;
+            let timer = roles.iter().find(|role| role["role"] == "timer").unwrap();
+            let detail = timer["detail"].as_str().unwrap();
+            assert_eq!(timer["degraded"], !detail.is_empty(), "{readiness}");
+            if wanted(detail) {
+                return detail.to_owned();
             }
-            assert!(begun.elapsed() < Duration::from_secs(60), "readiness never says {text:?}: {readiness}");
+            assert!(begun.elapsed() < Duration::from_secs(60), "readiness does not change: {readiness}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }

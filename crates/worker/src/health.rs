@@ -73,14 +73,17 @@ impl Registers {
     pub fn get(&self) -> Option<String> {
         let all = self.all();
         let each = all.iter().filter(|(_, asking)| asking.waiting > 0).filter_map(|(name, asking)| {
-            let count = asking.waiting;
+            let count = match asking.waiting {
+                1 => "1 decision waits".to_owned(),
+                n => format!("{n} decisions wait"),
+            };
             match (&asking.down, asking.late) {
                 (Some((since, why)), _) => {
-                    Some(format!("{name} does not answer since {} ({why}); {count} decisions wait", berlin_iso(*since)))
+                    Some(format!("{name} does not answer since {} ({why}); {count}", berlin_iso(*since)))
                 }
                 (None, Some(since)) => {
                     let since = berlin_iso(since);
-                    Some(format!("{name} has not answered everything since {since}; {count} decisions wait"))
+                    Some(format!("{name} has not answered everything since {since}; {count}"))
                 }
                 (None, None) => None,
             }
