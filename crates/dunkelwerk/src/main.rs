@@ -14,6 +14,7 @@ mod load;
 mod operate;
 mod output;
 mod pack;
+mod registers;
 mod reload;
 mod replay;
 mod report;
