@@ -80,7 +80,7 @@ fn made(keys: &Keys, n: usize) -> Batch {
         data: None,
     };
     let intake = json!({
-        "application": keys.application(&sent), "content": keys.content(sent.content), "raw": keys.raw(sent.raw),
+        "application": keys.application(&sent), "content": keys.content(sent.content), "sent": keys.sent(&sent),
     });
     let decided = json!({
         "decision_no": 1, "decision": keys.decision(&stored), "outcome": "granted", "automatic": true,

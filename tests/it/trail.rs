@@ -12,7 +12,7 @@ use worker::{OpenSink, Sink};
 /// Has everything that was written so far chained, and witnessed in a file.
 pub async fn seal(stage: &Stage, sink: Option<&Path>) {
     // With a process of its own: the sequencer ends with it, and what is there is chained before that.
-    let process = Stage::on(&stage.url, stage.store.clone(), Setting::default());
+    let process = Stage::on(stage.store.clone(), Setting::default());
     process.pipeline.runtime.shutdown.cancel();
     let open = sink.map(|path| into_file(path.to_owned()));
     worker::sequence(&process.pipeline, &Secret::new(SECRET), open).await;

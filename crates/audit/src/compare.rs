@@ -1,10 +1,10 @@
 //! Compares what is stored with what the audit says of it, application by application.
 //!
-//! A line's payload names what was stored with it by keyed digests: `application`, `content` and `raw` what was sent,
-//! `decision` with `decision_no` a decision, `content` with `document` a document; `outcome` and its neighbours are words
-//! of the case. Whatever is stored must be named by a genuine line, whatever a line names must be stored so. A line with
-//! the action `erased` says that bodies were deleted after their time: what was named before may be missing then, but not
-//! different.
+//! A line's payload names what was stored with it by keyed digests: `application` and `sent` what came, `decision` with
+//! `decision_no` a decision, `content` with `document` a document; `outcome` and its neighbours are words of the case.
+//! Whatever is stored must be named by a genuine line, whatever a line names must be stored so; the newest line counts. A
+//! line with the action `erased` says that bodies were deleted after their time: it names what is left of what came, and
+//! decisions and documents that were named before may be missing then, but not different.
 
 use crate::{Entry, Fault, Faults, Keys, Thing, Wrong};
 use domain::{ApplicationId, Digest, NoticeId};
@@ -24,9 +24,7 @@ pub struct Application<'a> {
     pub form_version: &'a str,
     pub observed_at: Timestamp,
     pub received_at: Timestamp,
-    /// Digest of the canonical content; zeros where it was erased.
     pub content: &'a [u8],
-    /// Empty where it was erased.
     pub raw: &'a [u8],
 }
 
@@ -93,8 +91,8 @@ struct Payload<'a> {
     #[serde(borrow)]
     ars: Option<Cow<'a, str>>,
     application: Option<Digest>,
+    sent: Option<Digest>,
     content: Option<Digest>,
-    raw: Option<Digest>,
     decision_no: Option<i64>,
     decision: Option<Digest>,
     #[serde(borrow)]
@@ -107,19 +105,17 @@ struct Payload<'a> {
 #[derive(Debug, Default)]
 struct Said<'a> {
     intake: Option<Intake<'a>>,
+    sent: Option<Digest>,
     /// That of the newest decision, and whether a machine made it.
     outcome: Option<Cow<'a, str>>,
     automatic: bool,
     named: BTreeMap<Thing, Named>,
-    erased: bool,
 }
 
 /// What the first line of a case says.
 #[derive(Debug)]
 struct Intake<'a> {
     application: Digest,
-    content: Option<Digest>,
-    raw: Option<Digest>,
     service: Option<Cow<'a, str>>,
     ars: Option<Cow<'a, str>>,
 }
@@ -173,7 +169,7 @@ impl<'k> Comparison<'k> {
         wrong.into_iter().for_each(|(thing, wrong)| self.faults.push(Fault::Stored { id, thing, wrong }));
     }
 
-    /// What is wrong with the application: it stays when its bodies go.
+    /// What is wrong with the application; a part of it stays for ever.
     fn application(&self, row: Option<&Application<'_>>, said: &Said<'_>) -> Option<Wrong> {
         let (row, intake) = match (row, &said.intake) {
             (None, None) => return None,
@@ -181,10 +177,7 @@ impl<'k> Comparison<'k> {
             (Some(_), None) => return Some(Wrong::Unaudited),
             (Some(row), Some(intake)) => (row, intake),
         };
-        let gone = said.erased && row.raw.is_empty() && row.content.iter().all(|byte| *byte == 0);
-        let bodies =
-            || intake.content == Some(self.keys.content(row.content)) && intake.raw == Some(self.keys.raw(row.raw));
-        let right = intake.application == self.keys.application(row) && (gone || bodies());
+        let right = intake.application == self.keys.application(row) && said.sent == Some(self.keys.sent(row));
         (!right).then_some(Wrong::Changed)
     }
 
@@ -216,7 +209,6 @@ impl<'k> Comparison<'k> {
                 continue;
             }
             if line.entry.action == "erased" {
-                said.erased = true;
                 said.named.values_mut().for_each(|named| named.erased = true);
             }
             let Ok(payload) = serde_json::from_slice::<Payload<'a>>(line.entry.payload) else { continue };
@@ -236,9 +228,9 @@ impl<'a> Said<'a> {
         for (thing, digest) in decision.into_iter().chain(document) {
             self.named.insert(thing, Named { digest, erased: false });
         }
-        let Payload { service, ars, content, raw, .. } = payload;
+        self.sent = payload.sent.or(self.sent);
         if let Some(application) = payload.application {
-            self.intake = Some(Intake { application, content, raw, service, ars });
+            self.intake = Some(Intake { application, service: payload.service, ars: payload.ars });
         }
     }
 

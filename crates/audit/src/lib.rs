@@ -92,19 +92,23 @@ impl Keys {
         self.content.mac([content])
     }
 
-    /// What stands for a message as it came, as `raw`.
-    pub fn raw(&self, raw: &[u8]) -> Digest {
-        self.content.mac([b"raw".as_slice(), raw])
+    /// What stands for that part of a stored application that will be erased, as `sent`.
+    pub fn sent(&self, row: &Application<'_>) -> Digest {
+        self.content.mac([b"sent".as_slice(), row.client_id.as_bytes(), row.content, row.raw])
     }
 
-    /// What stands for a stored application without its bodies, as `application`: it outlives them.
+    /// The same once it is erased: a tombstone in the place of the sender's key, no content, nothing raw.
+    pub fn erased(&self, tombstone: &str) -> Digest {
+        self.content.mac([b"sent".as_slice(), tombstone.as_bytes(), &[0; 32], &[]])
+    }
+
+    /// What stands for the rest of a stored application, as `application`.
     pub fn application(&self, row: &Application<'_>) -> Digest {
         let micros = [row.observed_at, row.received_at].map(|at| at.as_microsecond().to_be_bytes());
         self.content.mac([
             b"application".as_slice(),
             row.sender.as_bytes(),
             row.service.as_bytes(),
-            row.client_id.as_bytes(),
             row.ars.as_bytes(),
             row.form_version.as_bytes(),
             micros.as_flattened(),

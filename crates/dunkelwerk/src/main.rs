@@ -14,14 +14,17 @@ mod load;
 mod operate;
 mod output;
 mod pack;
+mod registers;
 mod reload;
 mod replay;
+mod report;
 mod rules_check;
 mod rules_tools;
 mod rules_workflow;
 mod sample;
 mod serve;
 mod submit;
+mod switch;
 mod telemetry;
 mod trial;
 mod verify;
@@ -79,6 +82,8 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         }
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => verify::verify(&config, sink).await,
+        Command::Switch { command } => switch::switch(&config, command).await,
+        Command::Report { json } => report::report(&config, json).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

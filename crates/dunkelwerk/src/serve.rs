@@ -4,6 +4,7 @@ use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
+use crate::registers::Registers;
 use crate::reload::{self, Current, Source};
 use crate::telemetry::Telemetry;
 use crate::{audit_sink, operate, output};
@@ -17,9 +18,7 @@ use storage::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{Intake, RoleReport, StatusLinks, WebState};
-use worker::{
-    AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime, Trouble,
-};
+use worker::{AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime};
 use workflow::Office;
 
 /// The clock of the process.
@@ -47,6 +46,7 @@ pub struct Wiring {
     pub office: Current,
     pub store: Arc<dyn Store>,
     pub amqp: Option<AmqpSettings>,
+    pub registers: Registers,
     pub listen: SocketAddr,
     pub roles: Vec<Role>,
     pub secret: Secret,
@@ -75,6 +75,7 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     let store = storage::open(&operate::database_url(config)).await?;
     store.migrate().await?;
     let amqp = config.amqp_url.as_deref().map(AmqpSettings::parse).transpose()?;
+    let registers = Registers::wire(&config.registers, amqp.as_ref())?;
     if let Some(settings) = &amqp {
         worker::check_topology(settings).await?;
     }
@@ -85,7 +86,7 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     if audit_sink.is_none() && roles.contains(&Role::Timer) {
         tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
     }
-    let process = start(Wiring { office, store, amqp, listen, roles, secret, audit_sink, traced }).await?;
+    let process = start(Wiring { office, store, amqp, registers, listen, roles, secret, audit_sink, traced }).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
@@ -113,7 +114,7 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
     let store = wiring.store.clone();
     let publisher: Arc<dyn Publish> = match &wiring.amqp {
         Some(settings) => Arc::new(EventPublisher::new(settings.clone())),
-        None => Arc::new(NoBroker { store: store.clone(), clock: Arc::new(clock) }),
+        None => Arc::new(NoBroker),
     };
     let runtime = Runtime { clock: Arc::new(clock), new_id, shutdown: shutdown.clone(), traced: wiring.traced };
     let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));
@@ -126,16 +127,17 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
             None => _ = tasks.spawn(worker::run_embedded(pipeline)),
         }
     }
+    if wiring.roles.contains(&Role::Worker)
+        && let Some(settings) = wiring.amqp.clone().filter(|_| !wiring.registers.users.is_empty())
+    {
+        tasks.spawn(worker::hear_registers(pipeline.clone(), settings, wiring.registers.users.clone()));
+    }
     if wiring.roles.contains(&Role::Relay) {
         let pipeline = pipeline.clone();
         tasks.spawn(async move { worker::relay(&pipeline).await });
     }
     if wiring.roles.contains(&Role::Timer) {
-        let (pipeline, pipeline_of_audit) = (pipeline.clone(), pipeline.clone());
-        tasks.spawn(async move { worker::housekeeping(&pipeline).await });
-        let (pipeline, secret) = (pipeline_of_audit, wiring.secret.clone());
-        let open = wiring.audit_sink.clone().map(audit_sink::opener);
-        tasks.spawn(async move { worker::sequence(&pipeline, &secret, open).await });
+        time(&mut tasks, &pipeline, &wiring);
     }
     if wiring.roles.contains(&Role::Web) {
         let intake: Arc<dyn Intake> = match wiring.amqp.clone() {
@@ -157,6 +159,22 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         });
     }
     Ok(Process { store, shutdown, address, tasks })
+}
+
+/// The role that makes time pass. Few processes have it, so questions are seldom put twice.
+fn time(tasks: &mut JoinSet<()>, pipeline: &Arc<Pipeline>, wiring: &Wiring) {
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::housekeeping(&p).await });
+    let (p, secret) = (pipeline.clone(), wiring.secret.clone());
+    let open = wiring.audit_sink.clone().map(audit_sink::opener);
+    tasks.spawn(async move { worker::sequence(&p, &secret, open).await });
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::tick(&p).await });
+    let (p, names) = (pipeline.clone(), wiring.registers.names());
+    tasks.spawn(async move { worker::watch_registers(&p, names).await });
+    if !wiring.registers.asked.is_empty() {
+        tasks.spawn(worker::ask_registers(pipeline.clone(), wiring.registers.asked.clone()));
+    }
 }
 
 fn state(
@@ -192,19 +210,20 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     match role {
         Role::Web => None,
         Role::Timer => {
-            let troubles: Vec<String> = [&health.audit, &health.witness].into_iter().filter_map(Trouble::get).collect();
-            let why = (!troubles.is_empty()).then(|| troubles.join("; "));
-            Some(why.map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
+            Some(hindered(name, [health.audit.get(), health.witness.get(), health.timer.get(), health.registers.get()]))
         }
-        Role::Relay => {
-            Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
-        }
-        Role::Worker => Some(match (health.source.get(), health.store.get()) {
-            (Some(why), _) => RoleReport::unready(name, why),
-            (None, Some(why)) => RoleReport::degraded(name, why),
-            (None, None) => RoleReport::ready(name),
+        Role::Relay => Some(hindered(name, [health.relay.get()])),
+        Role::Worker => Some(match health.source.get() {
+            Some(why) => RoleReport::unready(name, why),
+            None => hindered(name, [health.store.get(), health.answers.get()]),
         }),
     }
+}
+
+/// It works, but not fully where there are troubles.
+fn hindered<const N: usize>(name: String, troubles: [Option<String>; N]) -> RoleReport {
+    let troubles: Vec<String> = troubles.into_iter().flatten().collect();
+    if troubles.is_empty() { RoleReport::ready(name) } else { RoleReport::degraded(name, troubles.join("; ")) }
 }
 
 impl Process {

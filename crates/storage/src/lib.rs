@@ -7,19 +7,22 @@ mod audit;
 mod cases;
 mod columns;
 mod error;
+mod failures;
 mod postgres;
 mod rows;
 mod shared;
 mod sqlite;
+mod stops;
 mod store;
 
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow,
-    ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow, Dossier,
-    EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, Part, QuestionRow, QueueRow,
-    ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    ErasedRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
+    OverviewLine, ParkRow, Part, QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow,
+    WaitingQuestions, WitnessRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Sequenced, Store, open};

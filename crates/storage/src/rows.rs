@@ -2,12 +2,16 @@
 
 mod audited;
 mod case;
+mod failure;
+mod stop;
 
 pub use audited::{AuditedCase, ChainedRow, LinkRow, Part, WitnessRow};
 pub use case::{
     CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
 };
+pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
+pub use stop::{StopRow, Stops};
 
 use crate::columns::Moment;
 use domain::{ApplicationId, Digest};
@@ -121,12 +125,16 @@ pub struct ArchiveRow {
 pub struct Batch {
     /// When it is written.
     pub at: Timestamp,
+    /// The generation of the stop switches that it was evaluated under: where another stands by now, nothing is written.
+    pub generation: Option<i64>,
+    /// Stop switches to be set, or lifted; every batch that was evaluated before loses.
+    pub stops: Vec<StopRow>,
     pub applications: Vec<ApplicationRow>,
     /// Over the version that was read, see [`CaseRow::version`].
     pub cases: Vec<CaseRow>,
     /// Retention: of these applications stay identity, case, claims, controls and audit. Content and everything else that says
     /// something about a person is gone.
-    pub erased: Vec<ApplicationId>,
+    pub erased: Vec<ErasedRow>,
     /// All once-only claims of these applications end.
     pub released: Vec<ApplicationId>,
     pub claims: Vec<ClaimRow>,
@@ -150,6 +158,14 @@ pub struct Batch {
     pub archives: Vec<ArchiveRow>,
     /// Outbox rows of earlier batches that are confirmed by now.
     pub published: Vec<Uuid>,
+}
+
+/// An application whose retention period is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasedRow {
+    pub application_id: ApplicationId,
+    /// Takes the place of the sender's key, which may say something about a person. Unique as the key was.
+    pub tombstone: String,
 }
 
 /// Proof of a finished transaction: only a store can make one.
@@ -197,18 +213,6 @@ pub struct Leased {
     pub row: QueueRow,
 }
 
-/// A message that can never become an application.
-#[derive(Debug, Clone)]
-pub struct DeadLetter {
-    pub application_id: Option<ApplicationId>,
-    pub sender: Option<String>,
-    /// A stable word, such as `invalid_json`.
-    pub cause: String,
-    pub detail: String,
-    pub body: Vec<u8>,
-    pub at: Timestamp,
-}
-
 /// What a portal may ask about an application. `decision` is the stored decision's JSON (not yet outward).
 #[derive(Debug, Clone, FromRow)]
 pub struct Status {
@@ -246,7 +250,7 @@ pub struct Overview {
     pub waiting: i64,
     /// Age of the oldest waiting application, seconds.
     pub oldest_waiting_seconds: Option<i64>,
-    /// Dead letters kept in the store.
+    /// Open failures of the kind `message`.
     pub dead_letters: i64,
     /// Messages committed but not yet confirmed by the broker.
     pub unpublished: i64,

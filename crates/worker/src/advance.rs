@@ -7,14 +7,17 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
 use workflow::{
-    Case, CaseEvent, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal, Surroundings, Taken,
+    Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
+    Surroundings, Taken,
 };
 
 /// How an event went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advanced {
     /// Done, or the same had been done before; the case has this version now.
-    Done { version: i64 },
+    Done {
+        version: i64,
+    },
     Refused(Refusal),
     /// No such case, or not one of this sender.
     Unknown,
@@ -67,6 +70,7 @@ impl Pipeline {
         for _ in 0..TRIES {
             self.metrics.raced.inc();
             tokio::time::sleep(RACED).await;
+            self.learn_stops().await?;
             match self.attempt(&[event]).await {
                 Err(StoreError::Raced) => {}
                 done => return done,
@@ -92,8 +96,10 @@ impl Pipeline {
             .collect();
         let digests: Vec<Digest> = keys.iter().flatten().map(|key| key.digest).collect();
         let mut claims = self.store.claims(&digests).await?;
+        self.know_stops().await?;
+        let (generation, stops) = self.stops();
         let now = (self.runtime.clock)();
-        let mut batch = Batch { at: now, ..Batch::default() };
+        let mut batch = Batch { at: now, generation: Some(generation), ..Batch::default() };
         let mut results = Vec::with_capacity(events.len());
         let step = || {
             for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
@@ -113,7 +119,7 @@ impl Pipeline {
                     let taken = taken(rows, Some(dossier.case.application_id));
                     (key, taken)
                 });
-                let surroundings = Surroundings { once: once.collect() };
+                let surroundings = Surroundings { once: once.collect(), stops: stops.clone() };
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
                     Ok(effects) => {
@@ -179,6 +185,9 @@ pub(crate) fn taken(rows: &[ClaimRow], own: Option<ApplicationId>) -> Taken {
 pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
     let Row { application, case: stored, decision, documents } = row;
     let case = Case::read(&stored.body).map_err(|e| unreadable("case", &e))?;
+    if case.state == CaseState::Erased {
+        return Err("the case was erased when its retention period was over".to_owned());
+    }
     let kept = KeptApplication {
         application_id: application.application_id,
         sender: &application.identity.sender,

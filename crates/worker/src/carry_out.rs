@@ -1,12 +1,20 @@
 //! Effects to rows: the one place where what the core asks for becomes what the store writes.
 
+use jiff::Timestamp;
 use storage::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, ControlRow, DecisionRow, DocumentRow,
-    Identity, OutboxRow, QuestionRow, TaskRow,
+    ErasedRow, Identity, OutboxRow, QuestionRow, TaskRow,
 };
 use workflow::{
     AuditEntry, Case, Claim, Control, Decided, Document, Effect, Kept, Message, Question, Registered, Work,
 };
+
+/// One step's effects as a batch of their own.
+pub fn batch(effects: Vec<Effect>, at: Timestamp) -> Batch {
+    let mut batch = Batch { at, ..Batch::default() };
+    add(&mut batch, effects, None);
+    batch
+}
 
 /// Adds one step's effects to a batch.
 pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&str>) {
@@ -38,7 +46,9 @@ pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&
                 raw: c.raw,
                 observed_at: c.observed_at,
             }),
-            Effect::Erase(id) => batch.erased.push(id),
+            Effect::Erase(e) => {
+                batch.erased.push(ErasedRow { application_id: e.application_id, tombstone: e.tombstone });
+            }
             Effect::Audit(entry) => batch.audit.push(audit(entry)),
         }
     }

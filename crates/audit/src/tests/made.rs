@@ -160,7 +160,7 @@ impl Made {
         let stored = application(&row).unwrap();
         let intake = json!({
             "application": self.keys.application(&stored), "content": self.keys.content(stored.content),
-            "raw": self.keys.raw(stored.raw),
+            "sent": self.keys.sent(&stored),
         });
         self.tables[1].push(row);
         let words = ["hundesteuer", "053150000000", "waiting"].map(|word| word.as_bytes().to_vec());
@@ -196,9 +196,11 @@ impl Made {
     }
 
     fn erased(&mut self, n: usize) {
-        (self.tables[1][n][8], self.tables[1][n][9]) = (vec![0; 32], Vec::new());
+        let tombstone = format!("erased:{n}");
+        let row = &mut self.tables[1][n];
+        (row[3], row[8], row[9]) = (tombstone.clone().into_bytes(), vec![0; 32], Vec::new());
         self.tables[3].retain(|row| row[0] != Self::id_of(n));
-        self.writes(n, "erased", json!({ "norm": "§ 257 HGB" }));
+        self.writes(n, "erased", json!({ "sent": self.keys.erased(&tombstone) }));
     }
 
     fn writes(&mut self, n: usize, action: &str, mut payload: Value) {
