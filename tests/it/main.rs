@@ -10,6 +10,10 @@
 
 mod audit;
 mod audit_contract;
+mod audit_million;
+mod audit_sink;
+mod audit_stored;
+mod audit_tampering;
 mod bad_cases;
 mod bad_input;
 mod broker;
@@ -52,6 +56,7 @@ mod store_contract;
 mod switch;
 mod tables;
 mod trace;
+mod trail;
 mod traffic;
 mod upgrade_contract;
 mod workers;
