@@ -49,6 +49,7 @@ mod retention_contract;
 mod rows;
 mod rule_files;
 mod rule_tools;
+mod said;
 mod stage;
 mod standin;
 mod store_contract;
