@@ -140,7 +140,11 @@ async fn erased_bodies_are_rightly_missing_and_nothing_else_is() {
         let thief = Thief::new(&url).await;
         let of = format!("application_id = {}", thief.id(id));
         for (table, change, back) in [
-            ("applications", "client_id = 'another'", &format!("client_id = '{}'", view.application.identity.client_id)),
+            (
+                "applications",
+                "client_id = 'another'",
+                &format!("client_id = '{}'", view.application.identity.client_id),
+            ),
             ("cases", "outcome = 'granted'", &format!("outcome = '{}'", view.case.outcome)),
         ] {
             thief.does(&format!("update {table} set {change} where {of}")).await;

@@ -141,7 +141,7 @@ impl Made {
             (4, 1) => self.writes(n, "duplicate", json!({ "content": self.keys.content(b"x"), "as": "another" })),
             (1 | 2, 2) => self.decided(n, if n % 5 == 1 { 1 } else { 2 }, "granted", json!({})),
             (3, 2) => self.erased(n),
-            (_, 3) if n % 3 == 0 => self.writes(n, "read", json!({ "what": "case" })),
+            (_, 3) if n.is_multiple_of(3) => self.writes(n, "read", json!({ "what": "case" })),
             _ => {}
         }
     }
@@ -170,7 +170,8 @@ impl Made {
 
     fn decided(&mut self, n: usize, no: i64, outcome: &str, mut payload: Value) {
         let notice = if outcome == "granted" { Uuid::from_u128(n as u128).as_bytes().to_vec() } else { Vec::new() };
-        let texts = ["{\"decision\":1}", "{\"trace\":[2]}", if n % 2 == 0 { "{}" } else { "" }, "{\"data\":3}"];
+        let texts =
+            ["{\"decision\":1}", "{\"trace\":[2]}", if n.is_multiple_of(2) { "{}" } else { "" }, "{\"data\":3}"];
         let texts = texts.map(|text| text.as_bytes().to_vec());
         let at = (1_780_000_100_000_000 + n as i64).to_be_bytes().to_vec();
         let known = [Self::id_of(n), no.to_be_bytes().to_vec(), notice, b"abc".to_vec(), at];
