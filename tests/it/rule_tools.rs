@@ -1,4 +1,4 @@
-//! `rules test|coverage|explain|diff|simulate` as a rule author runs them, on copies of the shipped law.
+//! `rules test|coverage|explain|diff|workflow|simulate` as a rule author runs them, on copies of the shipped law.
 
 use crate::repository::{files, root};
 use serde_json::Value;
@@ -120,6 +120,49 @@ fn an_explanation_reads_like_a_notice_and_shows_every_layer() {
     let outward = explain(&["--outward"]);
     assert!(outward.contains("von einem Menschen geprüft") && !outward.contains("Vorschlag"), "{outward}");
     assert!(!outward.contains("Besondere Umstände"), "inner reasons stay inside:\n{outward}");
+}
+
+#[test]
+fn every_shipped_workflow_is_a_picture() {
+    let (status, all, error) = run(&["rules", "workflow", "--workflows", path(&root().join("workflows"))], "");
+    assert_eq!(status, Some(0), "{error}");
+    let services: Vec<String> = files("workflows")
+        .into_keys()
+        .filter_map(|name| Some(name.strip_suffix("/workflow.toml")?.to_owned()))
+        .collect();
+    assert_eq!(all.matches("```mermaid\nflowchart TD\n").count(), services.len(), "{all}");
+    for service in &services {
+        assert!(all.contains(&format!("(`{service}`), Ablauf 1\n")), "{service} is missing:\n{all}");
+        let (_, one, _) = run(&["rules", "workflow", "--service", service], "");
+        assert!(one.starts_with("flowchart TD\n") && all.contains(&one), "{one}");
+        let (_, svg, _) = run(&["rules", "workflow", "--format", "svg", "--service", service], "");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"), "{svg}");
+        let boxes = one.lines().filter(|l| l.starts_with("    s") && !l.contains("-->")).count();
+        assert_eq!(svg.matches("<rect ").count(), boxes, "{svg}");
+        assert!(svg.contains(">Frist 6 Wochen</text>") && one.contains("|\"Frist 6 Wochen\"|"), "{svg}");
+    }
+    let (_, parking, _) = run(&["rules", "workflow", "--service", "bewohnerparkausweis"], "");
+    assert!(parking.contains("\"Melderegister fragen\"") && parking.contains("|\"Frist 14 Tage\"|"), "{parking}");
+    let (status, _, error) = run(&["rules", "workflow", "--service", "ablauf"], "");
+    assert_eq!((status, error.contains("es gibt bewohnerparkausweis, ")), (Some(2), true), "{error}");
+}
+
+#[test]
+fn a_notice_goes_out_by_a_way_that_the_calendar_knows() {
+    let folder = TempDir::new().unwrap();
+    for (name, text) in files("workflows") {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text.replace("\"sgbx-post\"", "\"sgb-post\"")).unwrap();
+    }
+    let known =
+        "den Weg der Bekanntgabe „sgb-post“ gibt es in kalender.toml nicht; möglich sind ao-bereitstellung, ao-post, ";
+    for command in ["check", "workflow", "overview"] {
+        let (status, _, error) = run(&["rules", command, "--workflows", path(folder.path())], "");
+        assert_eq!(status, Some(1), "{command}: {error}");
+        assert!(error.contains(&format!("wohngeld/workflow.toml: Ablauf 1: {known}")), "{command}: {error}");
+        assert!(!error.contains("hundesteuer"), "{command}: {error}");
+    }
 }
 
 #[test]

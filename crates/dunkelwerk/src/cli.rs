@@ -109,6 +109,8 @@ pub enum RulesCommand {
     Diff(RulesDiff),
     /// Which Länder and Kommunen set law of their own, and how well it is supported: tables in Markdown.
     Overview(Sources),
+    /// The workflows of the services as pictures: steps, exits, deadlines.
+    Workflow(RulesWorkflow),
     /// Decide applications under old and new rules: what would end differently, and sums.
     Simulate(RulesSimulate),
     /// Tries every script once under limits; `serve` starts it as a child before it activates rules. Files come as JSON
@@ -171,6 +173,25 @@ pub struct RulesDiff {
     pub old: PathBuf,
     /// Folder of the new rules.
     pub new: PathBuf,
+}
+
+#[derive(Args)]
+pub struct RulesWorkflow {
+    /// Only this service, its newest workflow, without a heading.
+    #[arg(long, value_name = "SERVICE")]
+    pub service: Option<String>,
+    /// What kind of picture.
+    #[arg(long, value_enum, default_value_t = Picture::Mermaid)]
+    pub format: Picture,
+    #[command(flatten)]
+    pub sources: Sources,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Picture {
+    /// Text that documents and repositories show as a flowchart.
+    Mermaid,
+    Svg,
 }
 
 #[derive(Args)]

@@ -4,10 +4,11 @@ use crate::cli::Sources;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::{output, pack, rules_check};
+use calendar::Calendar;
 use domain::{Secret, Sender, ServiceName};
 use rules::{RuleBook, SourceTree};
 use rust_embed::RustEmbed;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use workflow::{Office, Settings, WorkflowBook};
@@ -76,6 +77,32 @@ pub fn workflows(config: &Config, sources: &Sources) -> Result<WorkflowBook, Fai
     })
 }
 
+/// The services, whose notices go out by ways that the rules know: no remedy period would begin otherwise.
+pub fn workflows_under(config: &Config, sources: &Sources, tree: &SourceTree) -> Result<WorkflowBook, Failure> {
+    let book = workflows(config, sources)?;
+    // A calendar that cannot be read is a finding of the rules.
+    let calendar = tree.files.get("kalender.toml").and_then(|text| toml::from_str::<Calendar>(text).ok());
+    let unknown = calendar.map(|calendar| unknown_ways(&book, &calendar)).unwrap_or_default();
+    unknown.iter().for_each(|finding| output::error(finding));
+    if unknown.is_empty() { Ok(book) } else { Err(Failure::Findings) }
+}
+
+fn unknown_ways(book: &WorkflowBook, calendar: &Calendar) -> Vec<String> {
+    let known: BTreeSet<&str> = calendar.announcements.iter().map(|rule| rule.way.as_str()).collect();
+    let flows = book.names().filter_map(|name| book.get(name)).flat_map(|service| {
+        service.flows().flat_map(move |flow| flow.ways().map(move |way| (&service.service, &flow.version, way)))
+    });
+    let finding = |(service, version, way)| {
+        let known: Vec<&str> = known.iter().copied().collect();
+        let known = known.join(", ");
+        format!(
+            "{service}/workflow.toml: Ablauf {version}: den Weg der Bekanntgabe „{way}“ gibt es in kalender.toml nicht; \
+             möglich sind {known}"
+        )
+    };
+    flows.filter(|(_, _, way)| !known.contains(way)).map(finding).collect()
+}
+
 /// Everything that decides. Findings are printed; any error ends it.
 pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: &Secret) -> Result<Office, Failure> {
     let tree = rule_files(config, sources)?;
@@ -84,7 +111,7 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
         output::error(&rules_check::text(&tree, finding));
     }
     let Some(book) = book else { return Err(Failure::Findings) };
-    let workflows = workflows(config, sources)?;
+    let workflows = workflows_under(config, sources, &tree)?;
     let known = |name: &str| ServiceName::new(name).is_ok_and(|name| workflows.get(&name).is_some());
     config.risk.check(&known).map_err(|text| Failure::Usage(format!("risk settings: {text}")))?;
     let settings = Settings {

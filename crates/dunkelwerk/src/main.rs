@@ -18,6 +18,7 @@ mod reload;
 mod replay;
 mod rules_check;
 mod rules_tools;
+mod rules_workflow;
 mod sample;
 mod serve;
 mod submit;
@@ -66,6 +67,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Explain(explain) => rules_tools::explain(config, &explain),
             RulesCommand::Pack(arguments) => pack::pack(&config, &arguments),
             RulesCommand::Overview(sources) => rules_tools::overview(&config, &sources),
+            RulesCommand::Workflow(workflow) => rules_workflow::workflow(&config, &workflow),
             RulesCommand::Diff(diff) => rules_tools::diff(&config, &diff),
             RulesCommand::Simulate(simulate) => rules_tools::simulate(config, &simulate).await,
             RulesCommand::Trial => trial::child(),

@@ -18,7 +18,8 @@ pub fn check(config: &Config, arguments: &RulesCheck) -> Result<(), Failure> {
     if let Some(book) = &book {
         let today = berlin_date(instant(arguments.at.as_deref())?);
         findings.extend(book.expired_norms(&tree, today));
-        findings.extend(authoring::drift(&tree, book, &load::workflows(config, &arguments.sources)?));
+        let workflows = load::workflows_under(config, &arguments.sources, &tree)?;
+        findings.extend(authoring::drift(&tree, book, &workflows));
     }
     match arguments.format {
         Format::Json => output::line(&serde_json::to_string_pretty(&findings).unwrap_or_default()),

@@ -62,7 +62,11 @@ impl Definition {
         newest(&self.flows, day)
     }
     pub fn flow_versions(&self) -> impl Iterator<Item = &str> {
-        self.flows.iter().map(|(_, flow)| flow.version.as_str())
+        self.flows().map(|flow| flow.version.as_str())
+    }
+    /// All versions, by the day from which they hold.
+    pub fn flows(&self) -> impl Iterator<Item = &Flow> {
+        self.flows.iter().map(|(_, flow)| flow.as_ref())
     }
 }
 

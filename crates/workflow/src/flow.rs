@@ -4,12 +4,14 @@
 //! path does not end or a wait has no deadline.
 
 mod check;
+mod diagram;
 mod paths;
 mod period;
 mod read;
 #[cfg(test)]
 mod tests;
 
+pub use diagram::Visit;
 pub use read::FlowError;
 
 use calendar::Period;

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// All versions that a service names, read and checked; what is wrong goes to `errors`.
+/// All versions that a service names, by their days, read and checked; what is wrong goes to `errors`.
 pub(super) fn load(
     folder: &str,
     file: &File,
@@ -42,6 +42,7 @@ pub(super) fn load(
         let message = "ein Formular gilt vor dem ersten Ablauf: setzen Sie unter [[ablauf]] ab nicht später";
         error(&definition, message.into());
     }
+    flows.sort_by_key(|(from, _)| *from);
     flows
 }
 

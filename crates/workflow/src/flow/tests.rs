@@ -4,7 +4,7 @@ mod check;
 
 use super::*;
 
-const BASE: &str = r#"titel  = "Probe"
+pub(super) const BASE: &str = r#"titel  = "Probe"
 beginn = "formular"
 
 [unterbrechung]
@@ -219,4 +219,18 @@ fn every_wrong_step_says_what_is_wrong_with_it_at_once() {
         assert!(found.starts_with(expected.as_str()), "{found}\n{expected}");
     }
     assert!(found[3].contains("gesehen") && found[3].contains("gezeichnet"), "{}", found[3]);
+}
+
+#[test]
+fn the_howto_names_every_kind_with_its_exits() {
+    let howto = include_str!("../../../../docs/howto/ablauf.md");
+    for step in Flow::read("1", BASE).unwrap().steps {
+        let kind = step.kind.as_str();
+        let row = howto.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+        let row = row.unwrap_or_else(|| panic!("{kind} has no row"));
+        let (must, may) = step.kind.exits();
+        for exit in must.iter().chain(may) {
+            assert!(row.contains(&format!("`{}`", exit.as_str())), "{kind} lacks {exit:?}: {row}");
+        }
+    }
 }
