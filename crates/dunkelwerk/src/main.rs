@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod decide;
 mod demo;
+mod desk;
 mod failure;
 mod intake;
 mod load;
