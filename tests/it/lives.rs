@@ -8,7 +8,7 @@ use worker::{Disposition, Round};
 use workflow::{CaseState, Draw, DrawTime, Place, Refusal, Risk};
 
 /// A parking permit from June 2026, without evidence: the registers have to be asked.
-fn permit(id: &str) -> Value {
+pub fn permit(id: &str) -> Value {
     let mut application = parking(id);
     application["evidence"] = json!([]);
     application.as_object_mut().unwrap().remove("received_at");
@@ -111,7 +111,7 @@ pub async fn long_life(stage: &Stage) -> ApplicationId {
     stage.set("2026-08-17T09:00+02:00");
     stage.does(id, "Eule", json!({ "command": "reopen", "text": "Die Gebühr war falsch." })).await;
     let (case, _) = stage.case(id).await;
-    let hints = case.work.as_ref().unwrap().hints.join(" ");
+    let hints = case.hints.join(" ");
     assert!(hints.contains("§ 48 VwVfG"), "the official is told the law of reopening: {hints}");
     stage.does(id, "Eule", json!({ "command": "claim" })).await;
     stage.does(id, "Eule", grant).await;

@@ -14,6 +14,7 @@ mod bad_cases;
 mod bad_input;
 mod broker;
 mod cases;
+mod clocks;
 mod docs;
 mod examples;
 mod findings;

@@ -47,7 +47,7 @@ pub fn officials() -> Vec<Official> {
     let official = |name: &str, rights: &[Right]| Official {
         name: name.into(),
         token_sha256: Some(domain::Digest::of(name.as_bytes()).hex()),
-        places: ["05", "14"].map(str::to_owned).to_vec(),
+        places: ["05", "08", "14"].map(str::to_owned).to_vec(),
         services: Vec::new(),
         rights: rights.to_vec(),
         deputy: Vec::new(),
@@ -114,9 +114,14 @@ impl Stage {
         (self.pipeline.runtime.clock)()
     }
 
-    /// Sets the clock, such as `2026-03-02T10:00+01:00`; nothing happens by that.
+    /// Sets the clock, such as `2026-03-02T10:00[Europe/Berlin]` or `2026-03-02T09:00Z`; nothing happens by that.
     pub fn set(&self, at: &str) {
-        self.now.store(at.parse::<Timestamp>().unwrap().as_microsecond(), Ordering::Relaxed);
+        let berlin = jiff::tz::get!("Europe/Berlin");
+        let at = match at.strip_suffix("[Europe/Berlin]") {
+            Some(local) => local.parse::<jiff::civil::DateTime>().unwrap().to_zoned(berlin).unwrap().timestamp(),
+            None => at.parse().unwrap(),
+        };
+        self.now.store(at.as_microsecond(), Ordering::Relaxed);
     }
 
     /// Sets the clock and lets everything happen that is due, whatever follows from it.

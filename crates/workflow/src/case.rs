@@ -85,6 +85,9 @@ pub struct Case {
     pub wait: Option<Wait>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work: Option<Work>,
+    /// What the next person must be told: hints of law, things that came meanwhile. Gone with the next notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
     /// How many decisions there are; the newest has this number.
     pub decisions: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,9 +183,6 @@ pub struct Work {
     /// Wiedervorlage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub follow_up: Option<Date>,
-    /// What a person must be told: hints of law, things that came meanwhile.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hints: Vec<String>,
 }
 
 /// See [`Work::claim`].
@@ -295,6 +295,7 @@ impl Case {
             clocks: Clocks { received, ..Clocks::default() },
             wait: None,
             work: None,
+            hints: Vec::new(),
             decisions: 0,
             standing: None,
             unsigned: None,
@@ -333,6 +334,14 @@ impl Case {
                 | CaseState::CorrectionNeeded
                 | CaseState::Hearing
         )
+    }
+
+    /// Notes what the next person must be told, once.
+    pub(crate) fn hint(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        if !self.hints.contains(&text) {
+            self.hints.push(text);
+        }
     }
 
     /// Who holds the work now, where the lease has not run out.

@@ -109,7 +109,7 @@ impl Machine<'_> {
             Command::Return { text } => {
                 self.countersign(by)?;
                 self.case.unsigned = None;
-                self.hints.push(format!("Nicht gegengezeichnet von {}: {text}", by.name));
+                self.case.hint(format!("Nicht gegengezeichnet von {}: {text}", by.name));
                 self.leave(Exit::Returned);
                 self.run();
                 Ok(self.attach(NOTE, by, json!({ "text": text })))
@@ -119,10 +119,10 @@ impl Machine<'_> {
                 self.desk(by)?;
                 self.exit_exists(Exit::Hearing)?;
                 let said = self.attach("hearing", by, json!({ "text": text }));
-                self.hints.push(text.clone());
                 self.leave(Exit::Hearing);
                 self.run();
-                self.hints.clear();
+                let until = self.case.wait.as_ref().and_then(|wait| wait.until);
+                self.news("hearing", json!({ "reply_until": until, "text": text }));
                 Ok(said)
             }
             Command::Forward { to, text } => {
@@ -282,7 +282,9 @@ impl Machine<'_> {
         self.case.erase_on = None;
         self.because.push(ReferralReason::Rule);
         let periods = self.office.rules.periods(&self.case.service, &self.case.ars);
-        self.hints.extend(periods.map(|periods| periods.reopening.clone()));
+        if let Some(periods) = periods {
+            self.case.hint(&periods.reopening);
+        }
         let next = self.flow.interrupts.reopening.clone();
         self.jump(&next);
         self.run();
@@ -320,7 +322,7 @@ impl Machine<'_> {
         if !agreed {
             self.case.reopened = true;
             self.because.push(ReferralReason::RuleConflict);
-            self.hints.push("Die Nachkontrolle kam zu einem anderen Ergebnis".into());
+            self.case.hint("Die Nachkontrolle kam zu einem anderen Ergebnis");
             let next = self.flow.interrupts.reopening.clone();
             self.jump(&next);
             self.run();

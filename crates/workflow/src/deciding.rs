@@ -190,6 +190,7 @@ impl Machine<'_> {
         let Some(decision) = self.last.clone().filter(|decision| decision.outcome.is_final()) else { return };
         self.effects.push(Effect::Publish(publish::result(&decision, self.now)));
         self.case.state = CaseState::Decided;
+        self.case.hints.clear();
         let id = decision.notice_id.unwrap_or_else(|| self.case.application_id.notice(decision.decision_no));
         let sent = self.today;
         self.case.notice =

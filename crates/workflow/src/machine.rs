@@ -29,8 +29,6 @@ pub(crate) struct Machine<'o> {
     pub last: Option<Decision>,
     /// Why a person gets it, where no rule says so.
     pub because: Vec<ReferralReason>,
-    /// What that person must be told.
-    pub hints: Vec<String>,
 }
 
 impl<'o> Machine<'o> {
@@ -45,8 +43,8 @@ impl<'o> Machine<'o> {
     ) -> Self {
         let today = berlin_date(now);
         let effects = Vec::with_capacity(8);
-        let (because, hints) = (Vec::new(), Vec::new());
-        Self { office, flow, case, version, matter, surroundings, now, today, effects, last, because, hints }
+        let because = Vec::new();
+        Self { office, flow, case, version, matter, surroundings, now, today, effects, last, because }
     }
 
     /// Takes the case on until it waits or ends.
@@ -89,8 +87,6 @@ impl<'o> Machine<'o> {
             }
             Kind::Hearing => {
                 self.wait(step, CaseState::Hearing);
-                let until = self.case.wait.as_ref().and_then(|wait| wait.until);
-                self.news("hearing", json!({ "reply_until": until, "text": self.hints.join("\n") }));
                 None
             }
             Kind::Notice { way } => {
@@ -268,7 +264,6 @@ impl<'o> Machine<'o> {
             claim: None,
             assigned_to: None,
             follow_up: None,
-            hints: std::mem::take(&mut self.hints),
         });
         if kind == WorkKind::Countersign {
             let more = json!({ "step": step.id, "kind": kind.as_str() });
@@ -286,6 +281,7 @@ impl<'o> Machine<'o> {
     fn end(&mut self, state: CaseState) {
         self.case.state = state;
         self.case.wait = None;
+        self.case.hints.clear();
         if !self.under_control() {
             self.case.work = None;
         }
@@ -323,7 +319,6 @@ impl<'o> Machine<'o> {
             claim: None,
             assigned_to: None,
             follow_up: None,
-            hints: Vec::new(),
         });
     }
 

@@ -53,7 +53,7 @@ pub(crate) fn task(decision: &Decision, now: Timestamp) -> Option<Message> {
 pub(crate) fn work(case: &Case, work: &Work, more: &Value, now: Timestamp) -> Message {
     let mut data = json!({
         "application_id": case.application_id, "id": case.id, "service": case.service, "ars": case.ars,
-        "kind": work.kind.as_str(), "queue": work.queue, "team": work.team, "hints": work.hints,
+        "kind": work.kind.as_str(), "queue": work.queue, "team": work.team, "hints": case.hints,
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut data, more) {
         all.extend(more.clone());

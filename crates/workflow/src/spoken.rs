@@ -55,16 +55,9 @@ impl Machine<'_> {
         self.case.holder(self.now).is_some()
     }
 
-    fn hint(&mut self, text: &str) {
-        match &mut self.case.work {
-            Some(work) => work.hints.push(text.to_owned()),
-            None => self.hints.push(text.to_owned()),
-        }
-    }
-
     /// Puts the case before a person, wherever it is.
     fn to_person(&mut self, reason: ReferralReason, hint: &str) {
-        self.hints.push(hint.to_owned());
+        self.case.hint(hint);
         self.because.push(reason);
         let person = self.flow.interrupts.person.clone();
         self.jump(&person);
@@ -78,8 +71,8 @@ impl Machine<'_> {
         }
         match self.case.state {
             // Nobody takes the case away under the hands of who works on it.
-            CaseState::Referred | CaseState::Countersign if self.held() => self.hint("Der Antrag wurde inzwischen geändert"),
-            CaseState::Countersign => self.hint("Der Antrag wurde inzwischen geändert"),
+            CaseState::Referred | CaseState::Countersign if self.held() => self.case.hint("Der Antrag wurde inzwischen geändert"),
+            CaseState::Countersign => self.case.hint("Der Antrag wurde inzwischen geändert"),
             CaseState::Waiting | CaseState::Referred | CaseState::Hearing | CaseState::CorrectionNeeded => {
                 let again = self.flow.interrupts.amendment.clone();
                 self.jump(&again);
@@ -112,7 +105,7 @@ impl Machine<'_> {
             CaseState::Decided if until.is_none_or(|until| received <= until) && self.kind() == Some(Kind::Remedy) => {
                 self.case.reopened = true;
                 self.because.push(ReferralReason::PersonRequested);
-                self.hints.push("Rechtsbehelf gegen die Entscheidung".into());
+                self.case.hint("Rechtsbehelf gegen die Entscheidung");
                 self.leave(Exit::Objection);
                 self.run();
             }
@@ -123,7 +116,7 @@ impl Machine<'_> {
                 self.to_person(ReferralReason::PersonRequested, &late);
             }
             CaseState::Forwarded | CaseState::Withdrawn | CaseState::Erased => {}
-            _ => self.hint("Rechtsbehelf, bevor entschieden ist"),
+            _ => self.case.hint("Rechtsbehelf, bevor entschieden ist"),
         }
     }
 
@@ -133,7 +126,7 @@ impl Machine<'_> {
                 self.to_person(ReferralReason::PersonRequested, "Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
             }
             CaseState::Referred | CaseState::Countersign | CaseState::Hearing => {
-                self.hint("Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
+                self.case.hint("Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
             }
             CaseState::Decided | CaseState::Closed => {
                 self.case.reopened = true;
@@ -146,11 +139,11 @@ impl Machine<'_> {
     fn replied(&mut self) {
         if self.kind() == Some(Kind::Hearing) {
             self.because.push(ReferralReason::HearingNeeded);
-            self.hints.push("Die Anhörung ist beantwortet".into());
+            self.case.hint("Die Anhörung ist beantwortet");
             self.leave(Exit::Heard);
             self.run();
         } else {
-            self.hint("Eine Äußerung kam außerhalb der Anhörung");
+            self.case.hint("Eine Äußerung kam außerhalb der Anhörung");
         }
     }
 

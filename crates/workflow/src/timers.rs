@@ -49,7 +49,7 @@ impl Machine<'_> {
         let Some(work) = &mut self.case.work else { return };
         let Some(day) = work.follow_up.filter(|day| *day <= self.today) else { return };
         work.follow_up = None;
-        work.hints.push(format!("Wiedervorlage vom {}", german::day(day)));
+        self.case.hint(format!("Wiedervorlage vom {}", german::day(day)));
         self.work_news(&json!({ "follow_up": day }));
         self.log(self.actor(), "timer.follow_up", json!({ "day": day }));
     }
@@ -67,10 +67,7 @@ impl Machine<'_> {
             day.map(german::day).unwrap_or_default(),
             if day == self.case.clocks.fiction { "Genehmigungsfiktion" } else { norm.as_deref().unwrap_or_default() }
         );
-        match &mut self.case.work {
-            Some(work) => work.hints.push(text),
-            None => self.hints.push(text),
-        }
+        self.case.hint(text);
         self.work_news(&json!({ "escalation": day, "norm": norm }));
         self.log(self.actor(), "timer.escalation", json!({ "warned_on": warn, "day": day, "norm": norm }));
     }
@@ -106,7 +103,7 @@ impl Machine<'_> {
         }
         if unannounced {
             self.because.push(ReferralReason::Rule);
-            self.hints.push("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden".into());
+            self.case.hint("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden");
             self.jump(&flow.interrupts.person);
         } else {
             self.leave(Exit::Deadline);
@@ -128,6 +125,7 @@ impl Machine<'_> {
         self.case.erase_on = None;
         self.case.wait = None;
         self.case.work = None;
+        self.case.hints.clear();
         self.case.unsigned = None;
         let norm = self.definition().and_then(|d| d.retention.as_ref()).map(|r| r.norm.clone());
         self.effects.push(Effect::Erase(self.case.application_id));

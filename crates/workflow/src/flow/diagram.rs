@@ -50,7 +50,6 @@ struct Shown<'f> {
 }
 
 /// From one box to another, by their numbers.
-#[derive(Debug, Clone, PartialEq, Eq)]
 struct Line {
     from: usize,
     to: usize,
@@ -64,15 +63,15 @@ struct Line {
 impl<'f> Picture<'f> {
     fn new(flow: &'f Flow, path: &[Visit], now_at: Option<&str>) -> Self {
         let place = |id: &str| flow.steps.iter().position(|step| step.id == id);
-        let (taken, jumps) = way(flow, path, now_at);
+        let way = Way::new(flow, path, now_at);
         let mut lines = Vec::new();
         for (from, step) in flow.steps.iter().enumerate() {
             for (exit, to) in &step.exits {
-                let taken = taken.contains(&(step.id.as_str(), *exit));
+                let taken = way.exits.contains(&(step.id.as_str(), *exit));
                 let label = label(step, *exit);
                 lines.extend(place(to).map(|to| Line { from, to, label, taken, outside: false }));
             }
-            for (_, to) in jumps.iter().filter(|(id, _)| *id == step.id) {
+            for (_, to) in way.jumps.iter().filter(|(id, _)| *id == step.id) {
                 let label = "von außen".to_owned();
                 lines.extend(place(to).map(|to| Line { from, to, label, taken: true, outside: true }));
             }
@@ -95,28 +94,34 @@ impl<'f> Picture<'f> {
     }
 }
 
-/// The exits that a case took, and the ways that it took without one.
-fn way<'p>(
-    flow: &Flow,
-    path: &'p [Visit],
-    now_at: Option<&'p str>,
-) -> (BTreeSet<(&'p str, Exit)>, BTreeSet<(&'p str, &'p str)>) {
-    let (mut taken, mut jumps) = (BTreeSet::new(), BTreeSet::new());
-    let next = path.iter().skip(1).map(|visit| Some(visit.step.as_str())).chain([now_at]);
-    for (visit, next) in path.iter().zip(next) {
-        let id = visit.step.as_str();
-        let exit = visit.exit.and_then(|exit| flow.step(id)?.exits.get_key_value(&exit));
-        match (exit, next) {
-            (Some((exit, to)), next) if next.is_none_or(|next| next == to) => {
-                taken.insert((id, *exit));
+/// The way of a case.
+#[derive(Default)]
+struct Way<'p> {
+    /// By the name of the step.
+    exits: BTreeSet<(&'p str, Exit)>,
+    /// From one step to another by no exit.
+    jumps: BTreeSet<(&'p str, &'p str)>,
+}
+
+impl<'p> Way<'p> {
+    fn new(flow: &Flow, path: &'p [Visit], now_at: Option<&'p str>) -> Self {
+        let mut way = Self::default();
+        let next = path.iter().skip(1).map(|visit| Some(visit.step.as_str())).chain([now_at]);
+        for (visit, next) in path.iter().zip(next) {
+            let id = visit.step.as_str();
+            let exit = visit.exit.and_then(|exit| flow.step(id)?.exits.get_key_value(&exit));
+            match (exit, next) {
+                (Some((exit, to)), next) if next.is_none_or(|next| next == to) => {
+                    way.exits.insert((id, *exit));
+                }
+                (_, Some(next)) => {
+                    way.jumps.insert((id, next));
+                }
+                _ => (),
             }
-            (_, Some(next)) => {
-                jumps.insert((id, next));
-            }
-            _ => (),
         }
+        way
     }
-    (taken, jumps)
 }
 
 fn notes(flow: &Flow) -> Vec<(String, &str)> {

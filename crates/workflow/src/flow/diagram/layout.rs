@@ -25,7 +25,7 @@ pub(super) struct Layout {
 }
 
 /// A box.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Tile {
     /// From the top, from 0.
     pub row: usize,
@@ -43,7 +43,7 @@ impl Tile {
 }
 
 /// A line: from its cell down into a gap between two rows, perhaps along a lane to another gap, then down to its box.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Run {
     pub from: usize,
     pub to: usize,

@@ -111,13 +111,13 @@ fn lines_to_different_boxes_never_lie_on_one_another() {
 fn the_way_is_what_the_case_went() {
     let flow = flow(SHARED);
     let path = path();
-    let (taken, jumps) = way(&flow, &path, Some("sachbearbeitung"));
+    let Way { exits: taken, jumps } = Way::new(&flow, &path, Some("sachbearbeitung"));
     assert_eq!(taken.len(), 6);
     assert!(taken.contains(&("formular", Exit::Invalid)) && !taken.contains(&("rechtsbehelf", Exit::Objection)));
     assert_eq!(jumps.into_iter().collect::<Vec<_>>(), [("rechtsbehelf", "sachbearbeitung")]);
     // An exit that the workflow does not have is no exit, and where a case came to is true.
     let odd = [visit("leitung", Exit::Hearing), visit("bescheid", Exit::Valid)];
-    let (taken, jumps) = way(&flow, &odd, Some("ende"));
+    let Way { exits: taken, jumps } = Way::new(&flow, &odd, Some("ende"));
     assert_eq!(taken.len(), 0);
     assert_eq!(jumps.into_iter().collect::<Vec<_>>(), [("bescheid", "ende"), ("leitung", "bescheid")]);
 }
