@@ -29,7 +29,7 @@ impl Desk for PipelineDesk {
     }
 
     async fn note(&self, line: AuditEntry) -> Result<(), DeskError> {
-        self.0.note(vec![line]).await.map_err(unavailable)
+        self.0.write_down(vec![line]).await.map_err(unavailable)
     }
 }
 

@@ -26,6 +26,9 @@ use axum::Router;
 use state::Shared;
 use std::sync::Arc;
 
+/// Documents that whoever judges a drawn case again gets: what came in before the decision, nothing that an official wrote.
+pub(crate) const FACTS: [&str; 4] = ["supplement", "amendment", "answer", "person"];
+
 /// All routes, with limits, security headers and problems around them.
 pub fn router(state: WebState) -> Router {
     let shared: Shared = Arc::new(state);

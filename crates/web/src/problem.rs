@@ -176,7 +176,9 @@ impl Problem {
             Self::BodyBroken => "the connection ended within the body; send it again with the same id".into(),
             Self::Rejected(rejection) => rejection.to_string(),
             Self::NoMessage(Rejection::NotAnObject) => "the body must be one JSON object with id and kind".into(),
-            Self::NoCommand(Rejection::NotAnObject) => "the body must be one JSON object with version and command".into(),
+            Self::NoCommand(Rejection::NotAnObject) => {
+                "the body must be one JSON object with version and command".into()
+            }
             Self::NoMessage(rejection) | Self::NoCommand(rejection) => rejection.to_string(),
             Self::Query(text) => text.clone(),
             Self::Refused { refusal, winner } => match (refusal, winner.as_deref()) {

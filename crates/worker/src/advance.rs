@@ -54,7 +54,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// The store does not answer; perhaps they are there, perhaps not.
-    pub async fn note(&self, lines: Vec<AuditEntry>) -> Result<(), StoreError> {
+    pub async fn write_down(&self, lines: Vec<AuditEntry>) -> Result<(), StoreError> {
         let effects = lines.into_iter().map(Effect::Audit).collect();
         let mut batch = Batch { at: (self.runtime.clock)(), ..Batch::default() };
         carry_out::add(&mut batch, effects, None);

@@ -166,7 +166,8 @@ fn outbox(m: Message, traceparent: Option<&str>) -> OutboxRow {
     }
 }
 
-fn audit(entry: AuditEntry) -> AuditRow {
+/// A line of the audit as it is stored.
+pub fn audit(entry: AuditEntry) -> AuditRow {
     AuditRow {
         land: entry.land.short().to_owned(),
         application_id: entry.application_id,

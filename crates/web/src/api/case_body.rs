@@ -1,6 +1,7 @@
 //! A case as officials get it. The shapes stand here once: for the answer and for its description.
 
 use super::official::Sight;
+use crate::FACTS;
 use domain::{ApplicationId, berlin_iso, json};
 use jiff::civil::Date;
 use serde::Serialize;
@@ -10,9 +11,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use workflow::flow::{Flow, Kind};
 use workflow::{Case, Claimed, Clocks, Notice, Unsigned, Wait, Work};
-
-/// Documents that whoever judges again gets: what came in before the decision, nothing that an official wrote.
-const FACTS: [&str; 4] = ["supplement", "amendment", "answer", "person"];
 
 /// A case. What the official may not see is not there.
 #[derive(Debug, Serialize, ToSchema)]
@@ -45,6 +43,9 @@ pub(super) struct CaseBody {
     pub application: Option<ApplicationBody>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<WorkBody>,
+    /// What must be known of it: law, and what came meanwhile; German
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hints: Option<Vec<String>>,
     /// What waits for a second signature
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unsigned: Option<UnsignedBody>,
@@ -96,9 +97,6 @@ pub(super) struct WorkBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Date)]
     follow_up: Option<Date>,
-    /// What must be known: law, and what came meanwhile; German
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    hints: Vec<String>,
 }
 
 /// Who holds the work; after `until` anybody may take it.
@@ -247,6 +245,7 @@ impl CaseBody {
             wait: case.wait.as_ref().map(|w| wait(w, register(flow, &case.step))),
             application: content.then(|| application(view)),
             work: case.work.as_ref().filter(|_| content).map(|w| work(w, whole)),
+            hints: whole.then(|| case.hints.clone()),
             unsigned: case.unsigned.as_ref().filter(|_| whole).map(|u| unsigned(u)).transpose()?,
             notice: case.notice.as_ref().filter(|_| whole).map(notice),
             reopened: whole.then_some(case.reopened),
@@ -304,7 +303,6 @@ fn work(work: &Work, whole: bool) -> WorkBody {
         claim: work.claim.as_ref().map(claim),
         assigned_to: work.assigned_to.clone(),
         follow_up: work.follow_up,
-        hints: if whole { work.hints.clone() } else { Vec::new() },
     }
 }
 
@@ -354,3 +352,6 @@ fn history(line: &AuditRow, whole: bool) -> HistoryLine {
 fn passed(passed: &workflow::Passed) -> PassedBody {
     PassedBody { step: passed.step.clone(), at: berlin_iso(passed.at), exit: passed.exit.map(|exit| exit.as_str()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -115,7 +115,8 @@ fn read(bytes: &[u8]) -> Result<(Command, i64), Problem> {
     let parsed = json::parse(bytes).map_err(|error| Problem::NoCommand(error.into()))?;
     let Value::Object(mut object) = parsed else { return Err(Problem::NoCommand(workflow::Rejection::NotAnObject)) };
     let version = object.remove("version").and_then(|version| version.as_i64());
-    let version = version.ok_or_else(|| invalid("version: the version of the case that you saw, a whole number".into()))?;
+    let version =
+        version.ok_or_else(|| invalid("version: the version of the case that you saw, a whole number".into()))?;
     let names: Vec<String> = object.keys().cloned().collect();
     let command: Command = serde_json::from_value(Value::Object(object)).map_err(|error| invalid(error.to_string()))?;
     // A word that needs nothing more takes anything as it is read; what it does not know would be dropped in silence.

@@ -8,10 +8,10 @@ use crate::intake::{Accepted, IntakeError};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::{Shared, WebState};
 use crate::telemetry;
+use axum::Json;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use domain::{ApplicationId, Ars, Sender, ServiceName, json};
 use serde::Serialize;
 use serde_json::Value;
@@ -109,12 +109,7 @@ pub(super) async fn message(
     response
 }
 
-async fn take_in(
-    web: &WebState,
-    id: Address,
-    key: Option<&str>,
-    request: Request,
-) -> Result<MessageReceipt, Problem> {
+async fn take_in(web: &WebState, id: Address, key: Option<&str>, request: Request) -> Result<MessageReceipt, Problem> {
     let received = (web.clock)();
     let office = (web.office)();
     let sender = sender::known(&office, request.headers())?;
@@ -233,10 +228,7 @@ mod tests {
         let id = ApplicationId(Uuid::from_u128(7));
         let body = json::parse(br#"{"id":"m","kind":"supplement","data":{"n":1.10}}"#).unwrap();
         let text = String::from_utf8(addressed(body.clone(), id)).unwrap();
-        assert_eq!(
-            text,
-            format!(r#"{{"application_id":"{id}","data":{{"n":1.10}},"id":"m","kind":"supplement"}}"#)
-        );
+        assert_eq!(text, format!(r#"{{"application_id":"{id}","data":{{"n":1.10}},"id":"m","kind":"supplement"}}"#));
         assert_eq!(without_address(json::parse(text.as_bytes()).unwrap()), without_address(body));
         assert_ne!(without_address(json!({ "id": "m" })), without_address(json!({ "id": "n" })));
     }

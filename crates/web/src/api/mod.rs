@@ -7,7 +7,7 @@ mod json_body;
 mod message;
 mod official;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sender;
 mod shapes;
 mod status;

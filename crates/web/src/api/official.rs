@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use axum::http::HeaderMap;
 use domain::Digest;
 use std::sync::Arc;
-use workflow::{Case, Official, Office, Right, WorkKind};
+use workflow::{Case, Office, Official, Right, WorkKind};
 
 /// The official by their credential; see [`sender::known`].
 pub(super) fn known(office: &Office, headers: &HeaderMap) -> Result<Arc<Official>, Problem> {
@@ -61,4 +61,33 @@ pub(super) fn kinds(official: &Official) -> Vec<WorkKind> {
     ];
     let theirs = all.into_iter().filter(|(right, _)| official.may(*right) || official.may(Right::Lead));
     theirs.map(|(_, kind)| kind).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::sample::{drawn, official};
+
+    #[test]
+    fn sight_follows_places_rights_and_whether_it_is_drawn() {
+        let (_, drawn) = drawn();
+        let mut plain = drawn.clone();
+        plain.work = None;
+        for (rights, of_plain, of_drawn) in [
+            (vec![], None, None),
+            (vec![Right::Decide], Some(Sight::Whole), Some(Sight::Whole)),
+            (vec![Right::Countersign], Some(Sight::Whole), Some(Sight::Whole)),
+            (vec![Right::Lead], Some(Sight::Whole), Some(Sight::Whole)),
+            (vec![Right::Control], Some(Sight::Whole), Some(Sight::Blind)),
+            (vec![Right::Decide, Right::Lead, Right::Control, Right::Operate], Some(Sight::Whole), Some(Sight::Blind)),
+            (vec![Right::Operate], Some(Sight::Operation), Some(Sight::Operation)),
+        ] {
+            let official = official(&rights);
+            let seen = (Sight::of(&official, &plain), Sight::of(&official, &drawn));
+            assert_eq!(seen, (of_plain, of_drawn), "{rights:?}");
+            let elsewhere = Official { places: vec!["09".into()], ..official.clone() };
+            let otherwise = Official { services: vec!["wohngeld".into()], ..official };
+            assert_eq!((Sight::of(&elsewhere, &plain), Sight::of(&otherwise, &plain)), (None, None));
+        }
+    }
 }

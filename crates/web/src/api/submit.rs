@@ -2,8 +2,8 @@
 //!
 //! Writes nothing itself. 202 means: RabbitMQ has confirmed it, or the store has it.
 
-use super::{json_body, sender};
 use super::shapes::{Envelope, Receipt};
+use super::{json_body, sender};
 use crate::intake::{Accepted, IntakeError};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::{Shared, WebState};

@@ -204,7 +204,10 @@ mod tests {
         // Who asks for another kind or service narrows what they have; it never widens it.
         let asked = read(&[("kind", "control"), ("service", "wohngeld")], &desk).unwrap();
         assert_eq!(asked.filter.kinds, ["desk"]);
-        assert_eq!((asked.filter.kind.as_deref(), asked.filter.service.as_deref()), (Some("control"), Some("wohngeld")));
+        assert_eq!(
+            (asked.filter.kind.as_deref(), asked.filter.service.as_deref()),
+            (Some("control"), Some("wohngeld"))
+        );
     }
 
     #[test]
