@@ -134,9 +134,10 @@ async fn over_amqp_every_bad_message_is_kept_with_its_cause_and_nothing_dies() {
     let services = testkit::services::alone().await.unwrap();
     let admin = Broker::connect(&services.broker("AMQP_ADMIN_URL").unwrap()).await;
     admin.purge().await;
+    let database = services.database().await.unwrap();
     let program = Program::new(&config())
         .unwrap()
-        .with("DATABASE_URL", &services.database().await.unwrap())
+        .with("DATABASE_URL", &database)
         .with("AMQP_URL", &services.broker("AMQP_URL_WORKER").unwrap());
     let mut serve = program.serve().unwrap();
     let pid = serve.pid();
@@ -162,6 +163,7 @@ async fn over_amqp_every_bad_message_is_kept_with_its_cause_and_nothing_dies() {
     portal.publish(dog("amqp-good").to_string().as_bytes(), Some("portal-a"), &[]).await;
 
     let sink = Broker::connect(&services.broker("AMQP_URL_SINK").unwrap()).await;
+    let all = causes.clone();
     let dead = sink.take("dunkelwerk.dead", causes.len()).await;
     for letter in &dead {
         let cause = causes.remove(&letter.body).expect("a dead letter is what was sent, once, byte for byte");
@@ -186,4 +188,14 @@ async fn over_amqp_every_bad_message_is_kept_with_its_cause_and_nothing_dies() {
     }
     unharmed(&mut serve, pid);
     assert!(serve.stop().unwrap().success());
+    // Operators find each in the store besides, and who sent it where that is known.
+    let store = storage::open(&database).await.unwrap();
+    let kept = store.failures(&storage::FailureFilter::default(), None, 1_000).await.unwrap();
+    let found: BTreeMap<Vec<u8>, &str> = kept.iter().map(|row| (row.body.clone(), row.cause.as_str())).collect();
+    assert_eq!((kept.len(), found), (all.len(), all));
+    for row in kept {
+        let sender = (row.cause != "unknown_sender").then_some("portal-a");
+        assert_eq!((row.kind.as_str(), row.state.as_str(), row.sender.as_deref()), ("message", "open", sender));
+        assert!(row.application_id.is_none() && row.times == 1 && row.detail.len() > 5, "{}", row.cause);
+    }
 }

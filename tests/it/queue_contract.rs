@@ -4,14 +4,13 @@ use crate::rows::{at, id, queued};
 use crate::store_contract::{contract, migrated};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use storage::{DeadLetter, Leased, Store};
+use storage::{Leased, Store};
 
 contract!(
     the_queue_gives_each_row_to_one_worker_at_a_time,
     a_lease_that_was_taken_over_cannot_be_settled_by_its_old_holder,
     released_leases_come_again_as_redelivered,
     many_workers_lease_disjoint_rows,
-    a_dead_letter_is_kept_with_its_bytes,
 );
 
 fn names(leased: &[Leased]) -> Vec<domain::ApplicationId> {
@@ -91,19 +90,4 @@ async fn many_workers_lease_disjoint_rows(store: Arc<dyn Store>) {
     let all: Vec<_> = done.into_iter().flat_map(Result::unwrap).collect();
     assert_eq!(all.len(), 200);
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 200, "a row was given to two workers");
-}
-
-async fn a_dead_letter_is_kept_with_its_bytes(store: Arc<dyn Store>) {
-    let letter = DeadLetter {
-        application_id: None,
-        sender: None,
-        cause: "invalid_json".into(),
-        detail: "not JSON".into(),
-        body: vec![0, 0xff, b'{', 0],
-        at: at(0),
-    };
-    store.bury(&letter).await.unwrap();
-    let known = DeadLetter { application_id: Some(id("a")), sender: Some("portal".into()), ..letter };
-    store.bury(&known).await.unwrap();
-    assert_eq!(store.overview(at(0)).await.unwrap().dead_letters, 2);
 }

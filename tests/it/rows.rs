@@ -4,8 +4,8 @@ use domain::{ApplicationId, Digest, json};
 use jiff::{Timestamp, ToSpan};
 use serde_json::json;
 use storage::{
-    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, Identity, OutboxRow,
-    QueueRow, TaskRow,
+    AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, DecisionRow, DocumentRow, FailureRow,
+    Identity, OutboxRow, QuestionRow, QueueRow, TaskRow,
 };
 use uuid::Uuid;
 
@@ -170,4 +170,58 @@ pub fn together(batches: impl IntoIterator<Item = Batch>) -> Batch {
         all.published.extend(batch.published);
     }
     all
+}
+
+/// The case of [`granted`] as somebody writes it who has read `version`.
+pub fn case_over(name: &str, version: i64, wake: Option<i64>) -> CaseRow {
+    let case = granted(name, name).cases.remove(0);
+    CaseRow { version, body: format!("{name} over {version}").into_bytes(), wake_at: wake.map(at), ..case }
+}
+
+pub fn document(name: &str, key: &str, written: i64) -> DocumentRow {
+    DocumentRow {
+        application_id: id(name),
+        key: id(key).0,
+        kind: "note".into(),
+        at: at(written),
+        actor: "official:1".into(),
+        body: format!("{key} of {name}").into_bytes(),
+    }
+}
+
+pub fn question(name: &str, register: &str, asked: i64) -> QuestionRow {
+    QuestionRow {
+        question_id: message_id(name, register),
+        application_id: id(name),
+        register: register.into(),
+        service: "hundesteuer".into(),
+        ars: "146120000000".into(),
+        body: format!("question about {name}").into_bytes(),
+        asked_at: at(asked),
+        next_at: at(asked),
+        attempts: 0,
+        trouble: None,
+    }
+}
+
+/// A failure about an application, at some second.
+pub fn failure(kind: &str, name: &str, happened: i64) -> FailureRow {
+    FailureRow {
+        failure_id: FailureRow::id(kind, name.as_bytes()),
+        kind: kind.into(),
+        cause: "case_refused".into(),
+        detail: format!("why {name}"),
+        application_id: Some(id(name)),
+        sender: Some("portal".into()),
+        service: Some("hundesteuer".into()),
+        ars: Some("146120000000".into()),
+        body: vec![0, 0xff, b'{', 0],
+        first_at: at(happened),
+        last_at: at(happened),
+        times: 1,
+        state: "open".into(),
+        job: None,
+        settled_at: None,
+        outcome: None,
+    }
 }

@@ -112,7 +112,7 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
     let store = wiring.store.clone();
     let publisher: Arc<dyn Publish> = match &wiring.amqp {
         Some(settings) => Arc::new(EventPublisher::new(settings.clone())),
-        None => Arc::new(NoBroker { store: store.clone(), clock: Arc::new(clock) }),
+        None => Arc::new(NoBroker),
     };
     let runtime = Runtime { clock: Arc::new(clock), new_id, shutdown: shutdown.clone(), traced: wiring.traced };
     let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));

@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
+use crate::failures::unparked;
 use crate::rows::{
     CaseFilter, CaseRow, CaseView, ControlFigures, EarlyRow, QuestionRow, ReplayRow, TaskFilter, TaskRow,
     WaitingQuestions,
@@ -33,7 +34,7 @@ macro_rules! erasure {
             concat!("delete from questions where application_id ", $is),
             concat!("delete from tasks where application_id ", $is),
             concat!("delete from outbox where application_id ", $is, " or application_id", second_ids!($is)),
-            concat!("delete from dead_letters where application_id ", $is, " or application_id", second_ids!($is)),
+            concat!("delete from failures where application_id ", $is, " or application_id", second_ids!($is)),
             concat!("delete from conflicts where original ", $is),
         ]
     };
@@ -145,9 +146,11 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<ApplicationId>, StoreError> {
-                let ids = sqlx::query_scalar(
-                    "select application_id from cases where wake_at <= $1 order by wake_at, application_id limit $2",
-                );
+                let ids = sqlx::query_scalar(concat!(
+                    "select application_id from cases where wake_at <= $1 and ",
+                    unparked!("cases", "$1"),
+                    " order by wake_at, application_id limit $2"
+                ));
                 let ids: Vec<Uuid> = ids.bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?;
                 Ok(ids.into_iter().map(ApplicationId).collect())
             }
@@ -157,7 +160,7 @@ macro_rules! reads {
                 id: ApplicationId,
                 until: Timestamp,
             ) -> Result<(), StoreError> {
-                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1");
+                let update = sqlx::query("update cases set wake_at = $2 where application_id = $1 and wake_at < $2");
                 update.bind(id.0).bind(Moment(until)).execute(pool).await?;
                 Ok(())
             }
@@ -168,10 +171,11 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from questions where register = $1 and next_at <= $2 \
-                     order by next_at, question_id limit $3",
-                );
+                let rows = sqlx::query_as(concat!(
+                    "select * from questions where register = $1 and next_at <= $2 and ",
+                    unparked!("questions", "$2"),
+                    " order by next_at, question_id limit $3"
+                ));
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 

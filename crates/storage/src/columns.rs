@@ -1,5 +1,6 @@
 //! Column types with one Rust value and two database forms, so that a row is mapped once for both databases.
 
+use domain::ApplicationId;
 use jiff::{Timestamp, civil::Date};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
@@ -7,14 +8,15 @@ use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, P
 use sqlx::sqlite::{Sqlite, SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef};
 use sqlx::{Database, Decode, Encode, Type};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 /// An instant: `timestamptz` in PostgreSQL, microseconds since 1970 in SQLite; UTC, microseconds in both.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(pub(crate) Timestamp);
 
-/// An instant or nothing: a row's optional time has no conversion of its own.
+/// A column type or nothing: a row's optional field has no conversion of its own.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct MaybeMoment(Option<Moment>);
+pub(crate) struct Maybe<T>(Option<T>);
 
 /// A day: `date` in PostgreSQL, `2025-05-01` in SQLite.
 #[derive(Debug, Clone, Copy)]
@@ -75,28 +77,33 @@ column!(Moment, postgres OffsetDateTime, sqlite i64);
 column!(Day, postgres time::Date, sqlite String);
 column!(Words, postgres String, sqlite String);
 
-impl<D: Database> Type<D> for MaybeMoment
+impl<D: Database, T> Type<D> for Maybe<T>
 where
-    Option<Moment>: Type<D>,
+    Option<T>: Type<D>,
 {
     fn type_info() -> D::TypeInfo {
-        <Option<Moment> as Type<D>>::type_info()
+        <Option<T> as Type<D>>::type_info()
     }
     fn compatible(ty: &D::TypeInfo) -> bool {
-        <Option<Moment> as Type<D>>::compatible(ty)
+        <Option<T> as Type<D>>::compatible(ty)
     }
 }
-impl<'r, D: Database> Decode<'r, D> for MaybeMoment
+impl<'r, D: Database, T> Decode<'r, D> for Maybe<T>
 where
-    Option<Moment>: Decode<'r, D>,
+    Option<T>: Decode<'r, D>,
 {
     fn decode(value: D::ValueRef<'r>) -> Result<Self, BoxDynError> {
         Decode::<D>::decode(value).map(Self)
     }
 }
-impl From<MaybeMoment> for Option<Timestamp> {
-    fn from(moment: MaybeMoment) -> Self {
+impl From<Maybe<Moment>> for Option<Timestamp> {
+    fn from(moment: Maybe<Moment>) -> Self {
         moment.0.map(Timestamp::from)
+    }
+}
+impl From<Maybe<Uuid>> for Option<ApplicationId> {
+    fn from(id: Maybe<Uuid>) -> Self {
+        id.0.map(ApplicationId)
     }
 }
 

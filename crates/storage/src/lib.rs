@@ -6,19 +6,22 @@
 mod cases;
 mod columns;
 mod error;
+mod failures;
 mod postgres;
 mod rows;
 mod shared;
 mod sqlite;
+mod stops;
 mod store;
 
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
-    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DeadLetter, DecisionRow, DocumentRow, Dossier, EarlyRow,
-    Identity, Known, Leased, LinkRow, OutboxRow, Overview, OverviewLine, QuestionRow, QueueRow, ReplayRow, Status,
-    TaskFilter, TaskRow, WaitingQuestions,
+    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
+    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow,
+    WaitingQuestions,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Sequenced, Store, open};

@@ -1,17 +1,19 @@
 //! PostgreSQL 15 and later. Multi-row statements over arrays: one round trip a table, whatever the batch.
 
 mod commit;
+mod failures;
 mod queue;
 mod read;
 
 use crate::cases::postgres as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, DeadLetter, Dossier,
-    EarlyRow, Identity, Known, Leased, OutboxRow, Overview, QuestionRow, QueueRow, ReplayRow, Status, TaskFilter,
-    TaskRow, WaitingQuestions,
+    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
+    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow,
+    QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
 };
 use crate::shared::postgres as shared;
+use crate::stops::postgres as stops;
 use crate::store::{Chain, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
@@ -153,8 +155,52 @@ impl Store for PostgresStore {
         let done = sqlx::query("update queue set leased_until = $1 where leased_until is not null").bind(epoch);
         Ok(done.execute(&self.pool).await?.rows_affected())
     }
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        shared::bury(&self.pool, letter).await
+    async fn fail(&self, rows: &[FailureRow]) -> Result<(), StoreError> {
+        failures::fail(&self.pool, rows).await
+    }
+    async fn failures(
+        &self,
+        filter: &FailureFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<FailureRow>, StoreError> {
+        failures::failures(&self.pool, filter, after, limit).await
+    }
+    async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError> {
+        failures::incidents(&self.pool, filter).await
+    }
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let total = failures::begin_job(&mut tx, job, filter).await?;
+        tx.commit().await?;
+        Ok(total)
+    }
+    async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError> {
+        failures::job_items(&self.pool, job, limit).await
+    }
+    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError> {
+        failures::settle(&self.pool, items, at).await
+    }
+    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::jobs(&self.pool, limit).await
+    }
+    async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        failures::job(&self.pool, id).await
+    }
+    async fn forget_failures(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let forgotten = failures::forget(&mut tx, before).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+    async fn park(&self, row: &ParkRow) -> Result<(), StoreError> {
+        failures::park(&self.pool, row).await
+    }
+    async fn parked(&self) -> Result<Vec<ParkRow>, StoreError> {
+        failures::parked(&self.pool).await
+    }
+    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError> {
+        failures::lift(&self.pool, service, ars, at).await
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         shared::commitments(&self.pool, land, after, limit).await
@@ -181,6 +227,12 @@ impl Store for PostgresStore {
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         shared::unchained(&self.pool, after, limit).await
+    }
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        stops::stops(&self.pool).await
+    }
+    async fn all_stops(&self, limit: u32) -> Result<Vec<StopRow>, StoreError> {
+        stops::all_stops(&self.pool, limit).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.pool, id).await

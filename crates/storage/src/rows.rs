@@ -1,11 +1,15 @@
 //! What is stored, as plain rows. Decisions, traces and contexts are opaque bytes here: the store knows no rules.
 
 mod case;
+mod failure;
+mod stop;
 
 pub use case::{
     CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
 };
+pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
+pub use stop::{StopRow, Stops};
 
 use crate::columns::Moment;
 use domain::{ApplicationId, Digest};
@@ -146,6 +150,10 @@ pub struct ArchiveRow {
 pub struct Batch {
     /// When it is written.
     pub at: Timestamp,
+    /// The generation of the stop switches that it was evaluated under: where another stands by now, nothing is written.
+    pub generation: Option<i64>,
+    /// Stop switches to be set, or lifted; every batch that was evaluated before loses.
+    pub stops: Vec<StopRow>,
     pub applications: Vec<ApplicationRow>,
     /// Over the version that was read, see [`CaseRow::version`].
     pub cases: Vec<CaseRow>,
@@ -222,18 +230,6 @@ pub struct Leased {
     pub row: QueueRow,
 }
 
-/// A message that can never become an application.
-#[derive(Debug, Clone)]
-pub struct DeadLetter {
-    pub application_id: Option<ApplicationId>,
-    pub sender: Option<String>,
-    /// A stable word, such as `invalid_json`.
-    pub cause: String,
-    pub detail: String,
-    pub body: Vec<u8>,
-    pub at: Timestamp,
-}
-
 /// What a portal may ask about an application. `decision` is the stored decision's JSON (not yet outward).
 #[derive(Debug, Clone, FromRow)]
 pub struct Status {
@@ -273,7 +269,7 @@ pub struct Overview {
     pub waiting: i64,
     /// Age of the oldest waiting application, seconds.
     pub oldest_waiting_seconds: Option<i64>,
-    /// Dead letters kept in the store.
+    /// Open failures of the kind `message`.
     pub dead_letters: i64,
     /// Messages committed but not yet confirmed by the broker.
     pub unpublished: i64,

@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{ChainedRow, DeadLetter, LinkRow, OutboxRow, Overview, OverviewLine, Status};
+use crate::rows::{ChainedRow, LinkRow, OutboxRow, Overview, OverviewLine, Status};
 use crate::store::Chain;
 use domain::ApplicationId;
 use jiff::Timestamp;
@@ -115,7 +115,7 @@ macro_rules! reads {
                 }
                 let undecided: Option<(String,)> = sqlx::query_as(
                     "select 'conflict' from conflicts where application_id = $1 \
-                     union all select 'failed' from dead_letters where application_id = $1 limit 1",
+                     union all select 'failed' from failures where application_id = $1 limit 1",
                 )
                 .bind(id.0)
                 .fetch_optional(pool)
@@ -141,7 +141,8 @@ macro_rules! reads {
                         .await?;
                 let figures: (i64, i64, Option<Moment>, i64, i64, i64, i64) = sqlx::query_as(
                     "select (select count(*) from tasks), (select count(*) from queue), \
-                     (select min(enqueued_at) from queue), (select count(*) from dead_letters), \
+                     (select min(enqueued_at) from queue), \
+                     (select count(*) from failures where kind = 'message' and state = 'open'), \
                      (select count(*) from outbox where published_at is null), (select count(*) from aliases), \
                      (select count(*) from conflicts)",
                 )
@@ -163,22 +164,6 @@ macro_rules! reads {
             pub(crate) async fn archive(pool: &$pool, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
                 let body = sqlx::query_scalar("select body from archives where hash = $1");
                 Ok(body.bind(hash).fetch_optional(pool).await?)
-            }
-
-            pub(crate) async fn bury(pool: &$pool, letter: &DeadLetter) -> Result<(), StoreError> {
-                sqlx::query(
-                    "insert into dead_letters (application_id, sender, cause, detail, body, at) \
-                     values ($1, $2, $3, $4, $5, $6)",
-                )
-                .bind(letter.application_id.map(|id| id.0))
-                .bind(&letter.sender)
-                .bind(&letter.cause)
-                .bind(&letter.detail)
-                .bind(&letter.body)
-                .bind(Moment(letter.at))
-                .execute(pool)
-                .await?;
-                Ok(())
             }
 
             pub(crate) async fn forget_attempts(pool: &$pool, before: Timestamp) -> Result<u64, StoreError> {

@@ -1,17 +1,19 @@
 //! SQLite, embedded: WAL, `synchronous=FULL`, one writer. For a village, a demonstration, a developer's machine.
 
 mod commit;
+mod failures;
 mod queue;
 mod read;
 
 use crate::cases::sqlite as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, DeadLetter, Dossier,
-    EarlyRow, Identity, Known, Leased, OutboxRow, Overview, QuestionRow, QueueRow, ReplayRow, Status, TaskFilter,
-    TaskRow, WaitingQuestions,
+    Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
+    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow,
+    QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
 };
 use crate::shared::sqlite as shared;
+use crate::stops::sqlite as stops;
 use crate::store::{Chain, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
@@ -152,8 +154,52 @@ impl Store for SqliteStore {
         let done = sqlx::query("update queue set leased_until = 0 where leased_until is not null");
         Ok(done.execute(&self.writer).await?.rows_affected())
     }
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError> {
-        shared::bury(&self.writer, letter).await
+    async fn fail(&self, rows: &[FailureRow]) -> Result<(), StoreError> {
+        failures::fail(&self.writer, rows).await
+    }
+    async fn failures(
+        &self,
+        filter: &FailureFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<FailureRow>, StoreError> {
+        failures::failures(&self.reader, filter, after, limit).await
+    }
+    async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError> {
+        failures::incidents(&self.reader, filter).await
+    }
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let total = failures::begin_job(&mut tx, job, filter).await?;
+        tx.commit().await?;
+        Ok(total)
+    }
+    async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError> {
+        failures::job_items(&self.reader, job, limit).await
+    }
+    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError> {
+        failures::settle(&self.writer, items, at).await
+    }
+    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::jobs(&self.reader, limit).await
+    }
+    async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+        failures::job(&self.reader, id).await
+    }
+    async fn forget_failures(&self, before: Timestamp) -> Result<u64, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let forgotten = failures::forget(&mut tx, before).await?;
+        tx.commit().await?;
+        Ok(forgotten)
+    }
+    async fn park(&self, row: &ParkRow) -> Result<(), StoreError> {
+        failures::park(&self.writer, row).await
+    }
+    async fn parked(&self) -> Result<Vec<ParkRow>, StoreError> {
+        failures::parked(&self.reader).await
+    }
+    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError> {
+        failures::lift(&self.writer, service, ars, at).await
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         shared::commitments(&self.reader, land, after, limit).await
@@ -173,6 +219,12 @@ impl Store for SqliteStore {
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         shared::unchained(&self.reader, after, limit).await
+    }
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        stops::stops(&self.reader).await
+    }
+    async fn all_stops(&self, limit: u32) -> Result<Vec<StopRow>, StoreError> {
+        stops::all_stops(&self.reader, limit).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.reader, id).await

@@ -1,9 +1,9 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, DeadLetter,
-    Dossier, EarlyRow, Identity, Known, Leased, LinkRow, OutboxRow, Overview, QuestionRow, QueueRow, ReplayRow, Status,
-    TaskFilter, TaskRow, WaitingQuestions,
+    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
+    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview, ParkRow,
+    QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -40,7 +40,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Raced`]: an application, new case or claim was already there, or a case has another version than the
-    /// one that was read; nothing was written.
+    /// one that was read, or the stop switches are others than the batch was evaluated under; nothing was written.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
     /// How often each key was attempted so far, in order.
     async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError>;
@@ -53,12 +53,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// What a step of each case needs, by application id or by an id under which the same application came, in their order.
     async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError>;
-    /// Cases whose earliest timer has come, longest due first.
+    /// Cases that are not parked and whose earliest timer has come, longest due first.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError>;
-    /// Puts off the timer of a case that cannot be stepped now, without changing the case.
+    /// Puts off the timer of a case that cannot be stepped now, without changing the case. Makes no timer, and none earlier.
     async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError>;
 
-    /// Open questions that are to be put to a register by now, longest due first.
+    /// Open questions that are not parked and to be put to a register by now, longest due first.
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError>;
     /// Puts questions off after one more attempt, with what went wrong.
     async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError>;
@@ -87,8 +87,40 @@ pub trait Store: Send + Sync + 'static {
     async fn settle(&self, leased: &[(i64, i64)]) -> Result<u64, StoreError>;
     /// Embedded queue: gives all leases back at once, when no other worker runs on this store (start of `demo`).
     async fn release_leases(&self) -> Result<u64, StoreError>;
-    /// Keeps a message that can never become an application.
-    async fn bury(&self, letter: &DeadLetter) -> Result<(), StoreError>;
+
+    /// Keeps failures: new ones, or once more what is there. What was settled is open again; what is queued stays so.
+    async fn fail(&self, rows: &[FailureRow]) -> Result<(), StoreError>;
+    /// Failures in the order of their ids, after one of them.
+    async fn failures(
+        &self,
+        filter: &FailureFilter,
+        after: Option<Uuid>,
+        limit: u32,
+    ) -> Result<Vec<FailureRow>, StoreError>;
+    /// Failures by kind, cause and service, what happened last first.
+    async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError>;
+    /// Queues every open failure that the filter wants for a new job; returns how many. The same job again changes nothing
+    /// and says the same.
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError>;
+    /// What is queued for a job, in the order of ids.
+    async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError>;
+    /// Settles queued failures: id, new state (`retried`, `cancelled`, or `open` where it did not help), final word. `at` is
+    /// when they were begun to be tried: what has happened again since then is open, whatever the new state says. Each job
+    /// counts what became of its items, and ends when none is queued any more, even where `items` is empty.
+    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError>;
+    /// The newest jobs first.
+    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+    async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
+    /// Forgets failures that were settled, and jobs that ended, before a time; returns how many failures.
+    async fn forget_failures(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Parks a service, a Kommune or both: until it is lifted or its time has come, [`Store::due`] and
+    /// [`Store::open_questions`] pass it over. Who parks the same again changes end and cause.
+    async fn park(&self, row: &ParkRow) -> Result<(), StoreError>;
+    /// What was parked and not lifted, even where its time has come, in the order of parking.
+    async fn parked(&self) -> Result<Vec<ParkRow>, StoreError>;
+    /// Lifts what was parked under exactly this service and ARS, whoever did it; returns how many rows.
+    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError>;
 
     /// Gives up to `limit` lines of the audit that have none their place, in one transaction: `chain` says it from the
     /// line and the last place of its Land, or refuses the line, which then stays without. Nothing where another process
@@ -100,6 +132,11 @@ pub trait Store: Send + Sync + 'static {
     async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+
+    /// The stop switches that stand, with their generation.
+    async fn stops(&self) -> Result<Stops, StoreError>;
+    /// Switches that stand or were lifted, newest first.
+    async fn all_stops(&self, limit: u32) -> Result<Vec<StopRow>, StoreError>;
 
     /// Status by application id or by an id under which the same application came.
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;

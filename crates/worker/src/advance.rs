@@ -15,7 +15,11 @@ use workflow::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advanced {
     /// Done, or the same had been done before; the case has this version now and stands here.
-    Done { version: i64, state: CaseState, step: StepId },
+    Done {
+        version: i64,
+        state: CaseState,
+        step: StepId,
+    },
     Refused(Refusal),
     /// No such case, or not one of this sender.
     Unknown,
@@ -80,6 +84,7 @@ impl Pipeline {
         for _ in 0..TRIES {
             self.metrics.raced.inc();
             tokio::time::sleep(RACED).await;
+            self.learn_stops().await?;
             match self.attempt(&[event]).await {
                 Err(StoreError::Raced) => {}
                 done => return done,
@@ -105,8 +110,10 @@ impl Pipeline {
             .collect();
         let digests: Vec<Digest> = keys.iter().flatten().map(|key| key.digest).collect();
         let mut claims = self.store.claims(&digests).await?;
+        self.know_stops().await?;
+        let (generation, stops) = self.stops();
         let now = (self.runtime.clock)();
-        let mut batch = Batch { at: now, ..Batch::default() };
+        let mut batch = Batch { at: now, generation: Some(generation), ..Batch::default() };
         let mut results = Vec::with_capacity(events.len());
         let step = || {
             for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
@@ -126,7 +133,7 @@ impl Pipeline {
                     let taken = taken(rows, Some(dossier.case.application_id));
                     (key, taken)
                 });
-                let surroundings = Surroundings { once: once.collect() };
+                let surroundings = Surroundings { once: once.collect(), stops: stops.clone() };
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
                     Ok(effects) => {

@@ -1,5 +1,6 @@
 //! Effects to rows: the one place where what the core asks for becomes what the store writes.
 
+use jiff::Timestamp;
 use storage::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, ControlRow, DecisionRow, DocumentRow,
     Identity, OutboxRow, QuestionRow, TaskRow,
@@ -7,6 +8,13 @@ use storage::{
 use workflow::{
     AuditEntry, Case, Claim, Control, Decided, Document, Effect, Kept, Message, Question, Registered, Work,
 };
+
+/// One step's effects as a batch of their own.
+pub fn batch(effects: Vec<Effect>, at: Timestamp) -> Batch {
+    let mut batch = Batch { at, ..Batch::default() };
+    add(&mut batch, effects, None);
+    batch
+}
 
 /// Adds one step's effects to a batch.
 pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&str>) {

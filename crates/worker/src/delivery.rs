@@ -1,9 +1,9 @@
 //! A message as the pipeline sees it, wherever it came from, and the only two ways to be done with it.
 
 use async_trait::async_trait;
-use domain::ApplicationId;
+use domain::{ApplicationId, Digest};
 use jiff::Timestamp;
-use storage::OutboxRow;
+use storage::{FailureRow, OutboxRow};
 use uuid::Uuid;
 use workflow::Rejection;
 
@@ -65,6 +65,37 @@ impl Cause {
     pub fn store_refused(detail: String) -> Self {
         Self { code: "store_refused", detail }
     }
+
+    /// A hopeless message as the store keeps it; the same message with the same cause is the same failure. With the id of
+    /// an application it is that one's alone: somebody asks for its status.
+    pub(crate) fn failure(
+        &self,
+        body: &[u8],
+        sender: Option<&str>,
+        application_id: Option<ApplicationId>,
+        at: Timestamp,
+    ) -> FailureRow {
+        let id = application_id.map_or_else(String::new, |id| id.to_string());
+        let key = format!("{}/{id}/{}", self.code, Digest::of(body).hex());
+        FailureRow {
+            failure_id: FailureRow::id("message", key.as_bytes()),
+            kind: "message".into(),
+            cause: self.code.to_owned(),
+            detail: self.detail.clone(),
+            application_id,
+            sender: sender.map(str::to_owned),
+            service: None,
+            ars: None,
+            body: body.to_vec(),
+            first_at: at,
+            last_at: at,
+            times: 1,
+            state: "open".into(),
+            job: None,
+            settled_at: None,
+            outcome: None,
+        }
+    }
 }
 
 /// A message did not reach its queue; it stays in the outbox.
@@ -81,8 +112,7 @@ pub enum PublishError {
 pub trait Publish: Send + Sync {
     /// Sends messages in one confirm window; gives back the ids of those that are confirmed and routed.
     async fn publish(&self, rows: &[OutboxRow]) -> Result<Vec<Uuid>, PublishError>;
-    /// Sends a hopeless message to where dead letters are kept; `Ok` means it is durable there.
+    /// Sends a hopeless message to where the source keeps dead letters, if it does; `Ok` means it is durable there. The
+    /// store has it besides.
     async fn bury(&self, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError>;
-    /// Whether that place is the store.
-    fn buries_in_store(&self) -> bool;
 }

@@ -19,13 +19,14 @@ mod relay;
 mod run;
 mod sequencer;
 mod spans;
+mod switches;
 mod timer;
 
 pub use advance::{Advanced, dossier};
 pub use amqp::{
     AmqpError, AmqpSettings, ApplicationPublisher, EventPublisher, Outgoing, check_topology, declare_topology,
 };
-pub use carry_out::audit as audit_row;
+pub use carry_out::{audit as audit_row, batch};
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use health::{Health, Trouble, Troubles};

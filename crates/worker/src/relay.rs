@@ -65,7 +65,7 @@ async fn round(pipeline: &Pipeline, offset: u32) -> Option<u32> {
     (rows.len() == AT_ONCE as usize).then(|| offset + u32::try_from(refused).unwrap_or(u32::MAX))
 }
 
-/// Forgets attempt counts of messages that were settled long ago; runs until shutdown.
+/// Forgets attempt counts of messages and failures that were settled long ago; runs until shutdown.
 pub async fn housekeeping(pipeline: &Pipeline) {
     loop {
         tokio::select! {
@@ -73,8 +73,10 @@ pub async fn housekeeping(pipeline: &Pipeline) {
             () = tokio::time::sleep(HOUSEKEEPING) => {}
         }
         let now = (pipeline.runtime.clock)();
-        let before = now.checked_sub(KEEP_ATTEMPTS_HOURS.hours()).unwrap_or(now);
-        if let Err(error) = pipeline.store.forget_attempts(before).await {
+        let before = |hours: i64| now.checked_sub(hours.hours()).unwrap_or(now);
+        let attempts = pipeline.store.forget_attempts(before(KEEP_ATTEMPTS_HOURS)).await;
+        let failures = pipeline.store.forget_failures(before(KEEP_SETTLED_HOURS)).await;
+        if let Err(error) = attempts.and(failures) {
             tracing::debug!(%error, "housekeeping waits for the store");
         }
     }
@@ -83,3 +85,6 @@ pub async fn housekeeping(pipeline: &Pipeline) {
 const HOUSEKEEPING: Duration = Duration::from_secs(3_600);
 /// No message stays unsettled this long while a worker runs.
 const KEEP_ATTEMPTS_HOURS: i64 = 7 * 24;
+/// Failures that were retried or cancelled, and their jobs: long enough to look back at, for what they hold may be
+/// personal data.
+const KEEP_SETTLED_HOURS: i64 = 30 * 24;

@@ -1,7 +1,7 @@
 //! The loops: take a batch, have it processed, settle it, until shutdown. Two batches are in flight, settled in order.
 
 use crate::amqp::{AmqpSettings, Consumer, Drained};
-use crate::delivery::{Cause, Delivery, Disposition, PublishError};
+use crate::delivery::{Delivery, Disposition};
 use crate::embedded;
 use crate::metrics::Word;
 use crate::pipeline::Pipeline;
@@ -9,6 +9,7 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use jiff::ToSpan;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{Leased, StoreError};
@@ -17,6 +18,8 @@ use storage::{Leased, StoreError};
 const BATCH: usize = 256;
 const LINGER: Duration = Duration::from_millis(5);
 const IN_FLIGHT: usize = 2;
+/// Dead letters in one statement: each may be as large as a message can be.
+const LETTERS: usize = 32;
 /// Pause of the supervisor after a failure.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a leased row is ours. Longer than any batch, shorter than patience with a crashed worker.
@@ -112,33 +115,39 @@ fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, Optio
     Box::pin(async move { task.await.ok().flatten() })
 }
 
-/// Puts hopeless messages away; tries until they are durable there.
+/// Puts hopeless messages away, with the source and in the store; tries until they are durable there.
 async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
+    let mut failures = Vec::new();
     for (delivery, disposition) in deliveries.iter().zip(dispositions) {
         let Disposition::DeadLetter(cause) = disposition else { continue };
         let trace_id = delivery.traceparent.as_deref().and_then(|t| t.split('-').nth(1)).unwrap_or_default();
         // The detail may quote what was sent: it goes with the letter, never into the log.
         tracing::warn!(cause = cause.code, trace_id, "dead letter");
         pipeline.metrics.dead_letters.get_or_create(&Word { reason: cause.code.to_owned() }).inc();
-        while let Err(error) = put_away(pipeline, delivery, cause).await {
-            tracing::warn!(%error, "a dead letter waits for its place");
-            tokio::select! {
-                () = pipeline.runtime.shutdown.cancelled() => return false,
-                () = tokio::time::sleep(BACKOFF.1) => {}
-            }
+        let (sender, now) = (delivery.sender.as_deref(), (pipeline.runtime.clock)());
+        failures.push(cause.failure(&delivery.body, sender, delivery.application_id, now));
+        if !durable(pipeline, || pipeline.publisher.bury(delivery, cause)).await {
+            return false;
+        }
+    }
+    for some in failures.chunks(LETTERS) {
+        if !durable(pipeline, || pipeline.store.fail(some)).await {
+            return false;
         }
     }
     true
 }
 
-/// What our intake accepted has a status that somebody asks for, so the store must know it, too.
-async fn put_away(pipeline: &Pipeline, delivery: &Delivery, cause: &Cause) -> Result<(), PublishError> {
-    pipeline.publisher.bury(delivery, cause).await?;
-    if delivery.application_id.is_some() && !pipeline.publisher.buries_in_store() {
-        let letter = embedded::letter(delivery, cause, (pipeline.runtime.clock)());
-        pipeline.store.bury(&letter).await.map_err(|e| PublishError::Unavailable(e.to_string()))?;
+/// Tries until it is done; false where the process ends before.
+async fn durable<E: Display, F: Future<Output = Result<(), E>>>(pipeline: &Pipeline, put: impl Fn() -> F) -> bool {
+    while let Err(error) = put().await {
+        tracing::warn!(%error, "a dead letter waits for its place");
+        tokio::select! {
+            () = pipeline.runtime.shutdown.cancelled() => return false,
+            () = tokio::time::sleep(BACKOFF.1) => {}
+        }
     }
-    Ok(())
+    true
 }
 
 /// Works off the queue in the store until shutdown.

@@ -5,7 +5,7 @@ use crate::delivery::Cause;
 use crate::pipeline::Pipeline;
 use jiff::ToSpan;
 use std::time::Duration;
-use storage::{DeadLetter, StoreError};
+use storage::StoreError;
 use workflow::{About, CaseEvent, CaseMessage, Rejection};
 
 /// How often it looks. Deadlines are days; what is seconds late is not late.
@@ -88,18 +88,10 @@ async fn early(pipeline: &Pipeline) -> Result<(), StoreError> {
     let now = (pipeline.runtime.clock)();
     let before = now.checked_sub((EARLY_DAYS * 24).hours()).unwrap_or(now);
     let stale = pipeline.store.stale_early(before, AT_ONCE).await?;
-    for row in &stale {
-        let cause = Cause::unknown_case();
-        let letter = DeadLetter {
-            application_id: None,
-            sender: Some(row.identity.sender.clone()),
-            cause: cause.code.to_owned(),
-            detail: cause.detail,
-            body: row.body.clone(),
-            at: now,
-        };
-        pipeline.store.bury(&letter).await?;
-    }
+    let cause = Cause::unknown_case();
+    let failures: Vec<_> =
+        stale.iter().map(|row| cause.failure(&row.body, Some(&row.identity.sender), None, now)).collect();
+    pipeline.store.fail(&failures).await?;
     let keys: Vec<_> = stale.iter().map(|row| row.key).collect();
     pipeline.store.drop_early(&keys).await
 }

@@ -1,7 +1,7 @@
 //! A case and everything that hangs on it.
 
 use super::{ApplicationRow, AuditRow, Identity};
-use crate::columns::{MaybeMoment, Moment, Words};
+use crate::columns::{Maybe, Moment, Words};
 use domain::ApplicationId;
 use jiff::Timestamp;
 use sqlx::FromRow;
@@ -25,7 +25,7 @@ pub struct CaseRow {
     /// Empty where the case is older than its bodies, or was erased.
     pub body: Vec<u8>,
     /// Its earliest timer.
-    #[sqlx(try_from = "MaybeMoment")]
+    #[sqlx(try_from = "Maybe<Moment>")]
     pub wake_at: Option<Timestamp>,
 }
 
@@ -82,10 +82,10 @@ pub struct TaskRow {
     pub team: Option<String>,
     /// Who has taken it, and until when.
     pub claimed_by: Option<String>,
-    #[sqlx(try_from = "MaybeMoment")]
+    #[sqlx(try_from = "Maybe<Moment>")]
     pub claimed_until: Option<Timestamp>,
     pub assigned_to: Option<String>,
-    #[sqlx(try_from = "MaybeMoment")]
+    #[sqlx(try_from = "Maybe<Moment>")]
     pub due_at: Option<Timestamp>,
 }
 
@@ -183,7 +183,7 @@ pub struct ControlRow {
     pub official: Option<String>,
     /// Whether the official came to the same result.
     pub agreed: Option<bool>,
-    #[sqlx(try_from = "MaybeMoment")]
+    #[sqlx(try_from = "Maybe<Moment>")]
     pub judged_at: Option<Timestamp>,
 }
 

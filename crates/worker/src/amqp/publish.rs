@@ -163,10 +163,6 @@ impl Publish for EventPublisher {
         };
         self.line.send_all(vec![letter]).await
     }
-
-    fn buries_in_store(&self) -> bool {
-        false
-    }
 }
 
 /// An application on its way to the queue.

@@ -1,0 +1,237 @@
+//! What both databases say with the same text about failures, jobs over them, and what is parked.
+
+use crate::StoreError;
+use crate::columns::Moment;
+use crate::rows::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A text may quote what was sent; PostgreSQL's has no place for NUL.
+pub(crate) fn printable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+/// What becomes of a failure that happens again: it is open, unless a job is at it.
+macro_rules! again {
+    () => {
+        " on conflict (failure_id) do update set times = failures.times + excluded.times, \
+         last_at = excluded.last_at, detail = excluded.detail, body = excluded.body, settled_at = null, \
+         outcome = case when failures.state in ('open', 'queued') then failures.outcome end, \
+         state = case when failures.state = 'queued' then 'queued' else 'open' end"
+    };
+}
+pub(crate) use again;
+
+/// True for rows of a table with service and ARS that are not parked at a time.
+macro_rules! unparked {
+    ($table:literal, $now:literal) => {
+        concat!(
+            "not exists (select 1 from parked p where p.lifted_at is null and (p.until is null or p.until > ",
+            $now,
+            ") and (p.service is null or p.service = ",
+            $table,
+            ".service) and (p.ars is null or substr(",
+            $table,
+            ".ars, 1, length(p.ars)) = p.ars))"
+        )
+    };
+}
+pub(crate) use unparked;
+
+/// True for failures that a filter wants; its parameters are the first seven, see `chosen`.
+macro_rules! wanted {
+    () => {
+        "kind = coalesce(cast($1 as text), kind) and cause = coalesce(cast($2 as text), cause) \
+         and (cast($3 as text) is null or service = $3) \
+         and (cast($4 as text) is null or substr(ars, 1, length($4)) = $4) \
+         and (cast($5 as text) is null or sender = $5) \
+         and state = coalesce(cast($6 as text), state) and ($7 is null or last_at >= $7)"
+    };
+}
+
+macro_rules! chosen {
+    ($query:expr, $filter:expr) => {
+        $query
+            .bind(&$filter.kind)
+            .bind(&$filter.cause)
+            .bind(&$filter.service)
+            .bind(&$filter.ars)
+            .bind(&$filter.sender)
+            .bind(&$filter.state)
+            .bind($filter.since.map(Moment))
+    };
+}
+
+/// One module for a pool type; `$lock` makes writers of the same rows take turns.
+macro_rules! module {
+    ($database:ident, $pool:ty, $connection:ty, $lock:literal) => {
+        pub(crate) mod $database {
+            use super::*;
+
+            pub(crate) async fn failures(
+                pool: &$pool,
+                filter: &FailureFilter,
+                after: Option<Uuid>,
+                limit: u32,
+            ) -> Result<Vec<FailureRow>, StoreError> {
+                let rows = sqlx::query_as(concat!(
+                    "select * from failures where ",
+                    wanted!(),
+                    " and failure_id > $8 order by failure_id limit $9"
+                ));
+                let rows = chosen!(rows, filter).bind(after.unwrap_or_default()).bind(i64::from(limit));
+                Ok(rows.fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn incidents(
+                pool: &$pool,
+                filter: &FailureFilter,
+            ) -> Result<Vec<IncidentRow>, StoreError> {
+                let rows = sqlx::query_as(concat!(
+                    "select kind, cause, service, count(*) as count, count(case when state = 'open' then 1 end) as open, \
+                     min(first_at) as first_at, max(last_at) as last_at, count(distinct application_id) as cases, \
+                     max(case when place = 1 then detail end) as detail from (select kind, cause, service, state, \
+                     first_at, last_at, application_id, detail, row_number() over \
+                     (partition by kind, cause, service order by last_at desc, failure_id) as place \
+                     from failures where ",
+                    wanted!(),
+                    ") as f group by kind, cause, service \
+                     order by max(last_at) desc, kind, cause, service nulls first"
+                ));
+                Ok(chosen!(rows, filter).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn begin_job(
+                tx: &mut $connection,
+                job: &JobRow,
+                filter: &FailureFilter,
+            ) -> Result<i64, StoreError> {
+                let new = sqlx::query(
+                    "insert into jobs (job_id, action, filter, patch, begun_by, begun_at, total, done, failed) \
+                     values ($1, $2, $3, $4, $5, $6, 0, 0, 0) on conflict (job_id) do nothing",
+                );
+                let new = new.bind(job.job_id).bind(&job.action).bind(&job.filter).bind(&job.patch);
+                let new = new.bind(&job.by).bind(Moment(job.begun_at)).execute(&mut *tx).await?;
+                if new.rows_affected() == 0 {
+                    let total = sqlx::query_scalar("select total from jobs where job_id = $1");
+                    return Ok(total.bind(job.job_id).fetch_one(tx).await?);
+                }
+                let taken = sqlx::query(concat!(
+                    "update failures set state = 'queued', job = $8, outcome = null where state = 'open' \
+                     and failure_id in (select failure_id from failures where state = 'open' and ",
+                    wanted!(),
+                    " order by failure_id",
+                    $lock,
+                    ")"
+                ));
+                let taken = chosen!(taken, filter).bind(job.job_id).execute(&mut *tx).await?.rows_affected();
+                let total = i64::try_from(taken).unwrap_or(i64::MAX);
+                sqlx::query(
+                    "update jobs set total = $2, ended_at = case when $2 = 0 then begun_at end where job_id = $1",
+                )
+                .bind(job.job_id)
+                .bind(total)
+                .execute(tx)
+                .await?;
+                Ok(total)
+            }
+
+            pub(crate) async fn job_items(
+                pool: &$pool,
+                job: Uuid,
+                limit: u32,
+            ) -> Result<Vec<FailureRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from failures where job = $1 and state = 'queued' order by failure_id limit $2",
+                );
+                Ok(rows.bind(job).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            /// Notes what became of items, by job and new state, and ends jobs that have none left.
+            pub(crate) async fn progress(
+                tx: &mut $connection,
+                settled: Vec<(Option<Uuid>, String)>,
+                at: Timestamp,
+            ) -> Result<(), StoreError> {
+                let mut jobs: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
+                for (job, state) in settled {
+                    let Some(job) = job else { continue };
+                    let (done, failed) = jobs.entry(job).or_default();
+                    *(if state == "open" { failed } else { done }) += 1;
+                }
+                for (job, (done, failed)) in jobs {
+                    let update = sqlx::query("update jobs set done = done + $2, failed = failed + $3 where job_id = $1");
+                    update.bind(job).bind(done).bind(failed).execute(&mut *tx).await?;
+                }
+                let end = sqlx::query(
+                    "update jobs set ended_at = $1 where ended_at is null and not exists \
+                     (select 1 from failures where job = jobs.job_id and state = 'queued')",
+                );
+                end.bind(Moment(at)).execute(tx).await?;
+                Ok(())
+            }
+
+            pub(crate) async fn jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+                let rows = sqlx::query_as("select * from jobs order by begun_at desc, job_id limit $1");
+                Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn job(pool: &$pool, id: Uuid) -> Result<Option<JobRow>, StoreError> {
+                let row = sqlx::query_as("select * from jobs where job_id = $1");
+                Ok(row.bind(id).fetch_optional(pool).await?)
+            }
+
+            pub(crate) async fn forget(tx: &mut $connection, before: Timestamp) -> Result<u64, StoreError> {
+                // A settled failure has a time of it; what is open or queued has none.
+                let done = sqlx::query("delete from failures where settled_at < $1").bind(Moment(before));
+                let done = done.execute(&mut *tx).await?.rows_affected();
+                sqlx::query("delete from jobs where ended_at < $1").bind(Moment(before)).execute(tx).await?;
+                Ok(done)
+            }
+
+            pub(crate) async fn park(pool: &$pool, row: &ParkRow) -> Result<(), StoreError> {
+                sqlx::query(
+                    "insert into parked (service, ars, since, until, cause, parked_by) values ($1, $2, $3, $4, $5, $6) \
+                     on conflict (coalesce(service, ''), coalesce(ars, ''), parked_by) where lifted_at is null \
+                     do update set until = excluded.until, cause = excluded.cause, \
+                     since = case when parked.until < excluded.since then excluded.since else parked.since end",
+                )
+                .bind(&row.service)
+                .bind(&row.ars)
+                .bind(Moment(row.since))
+                .bind(row.until.map(Moment))
+                .bind(&row.cause)
+                .bind(&row.by)
+                .execute(pool)
+                .await?;
+                Ok(())
+            }
+
+            pub(crate) async fn parked(pool: &$pool) -> Result<Vec<ParkRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from parked where lifted_at is null \
+                     order by since, service nulls first, ars nulls first, parked_by",
+                );
+                Ok(rows.fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn lift(
+                pool: &$pool,
+                service: Option<&str>,
+                ars: Option<&str>,
+                at: Timestamp,
+            ) -> Result<u64, StoreError> {
+                let done = sqlx::query(
+                    "update parked set lifted_at = $3 where lifted_at is null \
+                     and coalesce(service, '') = coalesce(cast($1 as text), '') \
+                     and coalesce(ars, '') = coalesce(cast($2 as text), '')",
+                );
+                Ok(done.bind(service).bind(ars).bind(Moment(at)).execute(pool).await?.rows_affected())
+            }
+        }
+    };
+}
+
+module!(postgres, sqlx::PgPool, sqlx::PgConnection, " for update");
+module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "");

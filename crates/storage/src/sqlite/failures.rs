@@ -1,0 +1,57 @@
+//! Failures, one statement each in a transaction.
+
+pub(super) use crate::failures::sqlite::*;
+
+use crate::StoreError;
+use crate::columns::Moment;
+use crate::failures::{again, printable};
+use crate::rows::FailureRow;
+use jiff::Timestamp;
+use sqlx::sqlite::SqlitePool;
+use uuid::Uuid;
+
+pub(super) async fn fail(pool: &SqlitePool, rows: &[FailureRow]) -> Result<(), StoreError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    for row in rows {
+        sqlx::query(concat!(
+            "insert into failures (failure_id, kind, cause, detail, application_id, sender, service, ars, body, \
+             first_at, last_at, times, state) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')",
+            again!()
+        ))
+        .bind(row.failure_id)
+        .bind(&row.kind)
+        .bind(&row.cause)
+        .bind(printable(&row.detail))
+        .bind(row.application_id.map(|id| id.0))
+        .bind(&row.sender)
+        .bind(&row.service)
+        .bind(&row.ars)
+        .bind(&row.body)
+        .bind(Moment(row.first_at))
+        .bind(Moment(row.last_at))
+        .bind(row.times)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+pub(super) async fn settle(
+    pool: &SqlitePool,
+    items: &[(Uuid, String, String)],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+    let mut settled = Vec::with_capacity(items.len());
+    for (id, state, outcome) in items {
+        let update = sqlx::query_as(
+            "update failures set outcome = ?3, state = case when last_at > ?4 then 'open' else ?2 end, \
+             settled_at = case when last_at <= ?4 and ?2 <> 'open' then ?4 end \
+             where failure_id = ?1 and state = 'queued' returning job, state",
+        );
+        let update = update.bind(*id).bind(state).bind(printable(outcome)).bind(Moment(at));
+        settled.extend(update.fetch_optional(&mut *tx).await?);
+    }
+    progress(&mut tx, settled, at).await?;
+    Ok(tx.commit().await?)
+}
