@@ -54,7 +54,7 @@ fn settings() -> String {
     }
     // Kranich is away; Buchfink stands in.
     text.push_str("[[official]]\nname = \"Kranich\"\nplaces = [\"14\"]\nrights = [\"decide\"]\n");
-    text.push_str("deputy = [{ name = \"Buchfink\", from = \"2020-01-01\", to = \"2099-12-31\" }]\n");
+    text.push_str("deputy = [{ name = \"Buchfink\", from = 2020-01-01, to = 2099-12-31 }]\n");
     text
 }
 

@@ -15,6 +15,7 @@ mod load;
 mod operate;
 mod output;
 mod pack;
+mod registers;
 mod reload;
 mod replay;
 mod rules_check;

@@ -60,10 +60,7 @@ impl Pipeline {
     /// The store does not answer; perhaps they are there, perhaps not.
     pub async fn write_down(&self, lines: Vec<AuditEntry>) -> Result<(), StoreError> {
         let effects = lines.into_iter().map(Effect::Audit).collect();
-        let mut batch = Batch { at: (self.runtime.clock)(), ..Batch::default() };
-        carry_out::add(&mut batch, effects, None);
-        self.store.commit(batch).await?;
-        Ok(())
+        self.store.commit(carry_out::batch(effects, (self.runtime.clock)())).await.map(drop)
     }
 
     /// Steps different cases: all at once, or one by one where others are at some of them.

@@ -174,8 +174,7 @@ fn outbox(m: Message, traceparent: Option<&str>) -> OutboxRow {
     }
 }
 
-/// A line of the audit as it is stored.
-pub fn audit(entry: AuditEntry) -> AuditRow {
+fn audit(entry: AuditEntry) -> AuditRow {
     AuditRow {
         land: entry.land.short().to_owned(),
         application_id: entry.application_id,

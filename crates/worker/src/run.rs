@@ -21,7 +21,7 @@ const IN_FLIGHT: usize = 2;
 /// Dead letters in one statement: each may be as large as a message can be.
 const LETTERS: usize = 32;
 /// Pause of the supervisor after a failure.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a leased row is ours. Longer than any batch, shorter than patience with a crashed worker.
 const LEASE_SECONDS: i64 = 60;
 const IDLE: Duration = Duration::from_millis(50);
@@ -116,7 +116,7 @@ fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, Optio
 }
 
 /// Puts hopeless messages away, with the source and in the store; tries until they are durable there.
-async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
+pub(crate) async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
     let mut failures = Vec::new();
     for (delivery, disposition) in deliveries.iter().zip(dispositions) {
         let Disposition::DeadLetter(cause) = disposition else { continue };

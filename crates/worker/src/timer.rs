@@ -51,7 +51,8 @@ async fn wake(pipeline: &Pipeline, limit: u32) -> Result<usize, StoreError> {
     let events: Vec<_> = due.iter().map(|id| (*id, CaseEvent::Woken)).collect();
     for ((id, _), result) in events.iter().zip(pipeline.advance(&events).await?) {
         match result {
-            Advanced::Done { .. } | Advanced::Unknown => {}
+            Advanced::Done { .. } => _ = pipeline.metrics.woken.inc(),
+            Advanced::Unknown => {}
             Advanced::Refused(why) => stuck(pipeline, *id, &why.to_string()).await?,
             Advanced::Broken(why) => stuck(pipeline, *id, &why).await?,
         }

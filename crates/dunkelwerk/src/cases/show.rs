@@ -7,12 +7,12 @@ use crate::failure::Failure;
 use crate::{load, operate, output, serve};
 use domain::{Ars, Decision, ServiceName, Trace, berlin_iso, json};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::Arc;
-use storage::{AuditRow, Batch, CaseView, DecisionRow, Store};
+use storage::{AuditRow, CaseView, DecisionRow, Store};
 use workflow::flow::{Flow, Kind, Visit};
-use workflow::{Case, WorkflowBook, looked_at};
+use workflow::{Case, Effect, WorkflowBook, looked_at};
 
 /// `cases show`
 pub async fn show(config: &Config, arguments: &CasesShow) -> Result<(), Failure> {
@@ -44,7 +44,7 @@ async fn written_down(config: &Config, store: &dyn Store, view: &CaseView, by: O
     let by = by.or(config.user.as_deref()).unwrap_or("operator");
     let now = serve::clock();
     let line = looked_at(&keys, (view.case.application_id, &service, &ars), by, "case, on the command line", now);
-    store.commit(Batch { at: now, audit: vec![worker::audit_row(line)], ..Batch::default() }).await?;
+    store.commit(worker::batch(vec![Effect::Audit(line)], now)).await?;
     Ok(())
 }
 
@@ -213,12 +213,11 @@ fn with(first: String, more: impl IntoIterator<Item = Option<String>>) -> String
 
 /// What happened, in its order; under it where the case went, and by which exit.
 fn history(view: &CaseView, case: Option<&Case>) -> Vec<String> {
-    let payload = |line: &AuditRow| String::from_utf8_lossy(&line.payload).into_owned();
     // The store keeps microseconds.
     let mut lines: Vec<(i64, String)> = Vec::with_capacity(view.audit.len());
     for line in &view.audit {
-        let text = format!("{}  {}  {}  {}", minute(line.at), line.actor, line.action, payload(line));
-        lines.push((line.at.as_microsecond(), text));
+        let text = format!("{}  {}  {}  {}", minute(line.at), line.actor, line.action, told(line));
+        lines.push((line.at.as_microsecond(), text.trim_end().to_owned()));
     }
     if let Some(case) = case {
         let next = case.path.iter().skip(1).map(|passed| &passed.step).chain([&case.step]);
@@ -230,6 +229,15 @@ fn history(view: &CaseView, case: Option<&Case>) -> Vec<String> {
     }
     lines.sort_by_key(|(at, _)| *at);
     lines.into_iter().map(|(_, text)| text).collect()
+}
+
+/// What a line of the audit says beyond what stands elsewhere: which case it is, where it went, digests.
+fn told(line: &AuditRow) -> String {
+    const ELSEWHERE: [&str; 7] = ["service", "ars", "sender", "content", "decision", "step", "to"];
+    let payload: Map<String, Value> = serde_json::from_slice(&line.payload).unwrap_or_default();
+    let told = payload.iter().filter(|(name, value)| !ELSEWHERE.contains(&name.as_str()) && !value.is_null());
+    let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    told.map(|(name, what)| format!("{name} {}", value(what))).collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-05-04 09:00`, German time.

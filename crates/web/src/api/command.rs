@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use domain::{ApplicationId, berlin_iso, json};
 use serde::Serialize;
 use serde_json::Value;
+use storage::AuditRow;
 use utoipa::ToSchema;
 use workflow::{Case, Command, Refusal};
 
@@ -144,9 +145,15 @@ async fn winner(web: &WebState, id: ApplicationId, refusal: &Refusal) -> Option<
         let since = case.holder((web.clock)()).filter(|claim| claim.by == *by).map(|claim| berlin_iso(claim.since));
         return Some(Box::new(Winner { version, by: by.clone(), since }));
     }
-    // Looking changes nothing.
-    let last = view.audit.iter().rev().find(|line| line.action != "read")?;
-    Some(Box::new(Winner { version, by: last.actor.clone(), since: Some(berlin_iso(last.at)) }))
+    let first = first_of_last_step(&view.audit)?;
+    Some(Box::new(Winner { version, by: first.actor.clone(), since: Some(berlin_iso(first.at)) }))
+}
+
+/// The line that says what made the newest version; what followed from it has the same time. Looking changes nothing.
+fn first_of_last_step(audit: &[AuditRow]) -> Option<&AuditRow> {
+    let mut changes = audit.iter().rev().filter(|line| line.action != "read");
+    let last = changes.next()?;
+    Some(changes.take_while(|line| line.at == last.at).last().unwrap_or(last))
 }
 
 #[cfg(test)]
@@ -182,6 +189,23 @@ mod tests {
         }
         assert_eq!(problem(&json!([])).0, 400);
         assert_eq!(read(br#"{"version":3,"version":4,"command":"claim"}"#).unwrap_err().status(), 400);
+    }
+
+    #[test]
+    fn the_winner_is_who_made_the_newest_version() {
+        let (view, _) = crate::api::sample::drawn();
+        let line = |actor: &str, action: &str, second: i8| AuditRow {
+            actor: actor.into(),
+            action: action.into(),
+            at: jiff::Timestamp::constant(second.into(), 0),
+            ..view.audit[0].clone()
+        };
+        let signed = [line("Amsel", "command.claim", 1), line("Eule", "command.sign", 2), line("Amsel", "decided", 2)];
+        assert_eq!(first_of_last_step(&signed).unwrap().actor, "Eule");
+        let read = [signed.as_slice(), &[line("Dohle", "read", 3)]].concat();
+        assert_eq!(first_of_last_step(&read).unwrap().actor, "Eule");
+        assert_eq!(first_of_last_step(&signed[..1]).unwrap().actor, "Amsel");
+        assert!(first_of_last_step(&[line("Dohle", "read", 3)]).is_none());
     }
 
     #[test]

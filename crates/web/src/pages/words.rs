@@ -2,7 +2,6 @@
 
 use domain::{Outcome, ReferralReason};
 use workflow::CaseState;
-use workflow::flow::Exit;
 
 /// The outcome as the end of "wurde …".
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
@@ -68,28 +67,6 @@ pub(super) fn document(word: &str) -> String {
         other => other,
     }
     .to_owned()
-}
-
-/// How a step was left.
-pub(super) fn exit(exit: Exit) -> &'static str {
-    match exit {
-        Exit::Valid => "Formular gültig",
-        Exit::Invalid => "Formular nicht gültig",
-        Exit::Answered => "beantwortet",
-        Exit::Decided => "entschieden",
-        Exit::Referred => "einem Menschen vorgelegt",
-        Exit::Forwarded => "abgegeben",
-        Exit::Correction => "Nachforderung",
-        Exit::Hearing => "Anhörung",
-        Exit::Supplied => "ergänzt",
-        Exit::Heard => "geäußert",
-        Exit::Signed => "gezeichnet",
-        Exit::Returned => "zurückgegeben",
-        Exit::Objection => "Rechtsbehelf",
-        Exit::Deadline => "Frist abgelaufen",
-        Exit::Next => "erledigt",
-        Exit::Otherwise => "nicht nötig",
-    }
 }
 
 pub(super) fn reason(word: &str) -> String {

@@ -6,7 +6,7 @@ use domain::german;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeMap;
-use workflow::flow::{Flow, Kind, Visit};
+use workflow::flow::{Exit, Flow, Kind, Visit};
 use workflow::{Case, WorkKind};
 
 /// What a case does now.
@@ -42,7 +42,7 @@ impl Course {
         let line = |p: &workflow::Passed| Passed {
             at: format::instant(p.at),
             step: title(&titles, &p.step),
-            exit: p.exit.map_or("von außen", words::exit),
+            exit: p.exit.map_or("von außen", Exit::german),
         };
         Self {
             work: work(case, flow, title(&titles, &case.step), now),

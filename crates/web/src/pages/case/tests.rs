@@ -86,7 +86,7 @@ fn a_case_in_work_shows_holder_deadlines_file_and_way() {
         "Frist läuft ab am 15.04.2025",
         "Ergänzung",
         "Die Gebühr von 100.00 wurde erlassen",
-        "<b>bescheid</b>: erledigt",
+        "<b>bescheid</b>: weiter",
         "Ergebnis: erteilt",
         "Anhörung begonnen",
     ] {
@@ -101,7 +101,7 @@ fn a_drawn_case_shows_nothing_of_what_was_decided() {
     sample::assert_sound(&html);
     assert!(html.contains("Zur Nachkontrolle gezogen") && html.contains("nachkontrollieren"));
     let body = html.split("<main").nth(1).unwrap();
-    for hidden in ["erteilt", "granted", "refused", "100", "Gebühr", "StVG", "erledigt", "Frist läuft ab"] {
+    for hidden in ["erteilt", "granted", "refused", "100", "Gebühr", "StVG", "bescheid", "Frist läuft ab"] {
         assert!(!body.contains(hidden), "{hidden}: {body}");
     }
 }
