@@ -145,7 +145,11 @@ mod cases {
         assert!(last["trace"]["facts"].as_array().is_some_and(|facts| !facts.is_empty()), "{last}");
         let picture = house.get("Amsel", &format!("/api/v1/cases/{id}/diagram.svg")).await;
         assert_eq!((picture.status, picture.header("content-type")), (200, "image/svg+xml"));
-        assert!(picture.text.starts_with("<svg") && picture.text.contains("Gegangen: Formular prüfen"), "{}", picture.text);
+        assert!(
+            picture.text.starts_with("<svg") && picture.text.contains("Gegangen: Formular prüfen"),
+            "{}",
+            picture.text
+        );
         let operator = house.get("Technik", &format!("/api/v1/cases/{id}/diagram.svg")).await;
         assert!(operator.status == 200 && !operator.text.contains("Gegangen"), "no way without the right");
         for (name, command) in [

@@ -96,7 +96,7 @@ impl Mover {
         let clock: worker::Clock = Arc::new(serve::clock);
         let publisher: Arc<dyn Publish> = match config.amqp_url.as_deref() {
             Some(url) => Arc::new(EventPublisher::new(AmqpSettings::parse(url)?)),
-            None => Arc::new(NoBroker { store: store.clone(), clock: clock.clone() }),
+            None => Arc::new(NoBroker),
         };
         let runtime = Runtime { clock, new_id: serve::new_id, shutdown: CancellationToken::new(), traced: false };
         let office = Arc::new(office);

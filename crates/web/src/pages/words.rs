@@ -20,6 +20,18 @@ pub(super) fn outcome_of(word: &str) -> Option<Outcome> {
     Outcome::ALL.into_iter().find(|o| o.as_str() == word)
 }
 
+/// What a line of the history says of a decision.
+pub(super) fn decided(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Granted | Outcome::PartlyGranted | Outcome::Refused => {
+            format!("entschieden: {}", self::outcome(outcome))
+        }
+        Outcome::Referred => "einem Menschen vorgelegt".to_owned(),
+        Outcome::CorrectionNeeded => "Berichtigung verlangt".to_owned(),
+        Outcome::Forwarded => "weitergeleitet".to_owned(),
+    }
+}
+
 /// A contract word for an outcome, or the word itself where a newer program wrote it.
 pub(super) fn outcome_word(word: &str) -> String {
     outcome_of(word).map_or_else(|| word.to_owned(), |o| outcome(o).to_owned())

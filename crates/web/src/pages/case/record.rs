@@ -74,21 +74,26 @@ pub(super) struct HistoryLine {
 
 pub(super) fn history(line: &AuditRow, course: &Course) -> HistoryLine {
     let payload: Value = serde_json::from_slice(&line.payload).unwrap_or_default();
+    let outcome = payload.get("outcome").and_then(Value::as_str).filter(|_| !course.blind);
+    let action = match (line.action.as_str(), outcome.and_then(words::outcome_of)) {
+        ("decided", Some(outcome)) => words::decided(outcome),
+        _ => words::action(&line.action),
+    };
     HistoryLine {
         at: format::instant(line.at),
         actor: if line.actor == "dunkelwerk" { "die Maschine".to_owned() } else { line.actor.clone() },
-        action: words::action(&line.action),
-        more: if course.blind { Vec::new() } else { more(&payload, course) },
+        action,
+        more: if course.blind { Vec::new() } else { more(&payload, course, line.action != "decided") },
         hash: hex(&line.commitment),
     }
 }
 
-fn more(payload: &Value, course: &Course) -> Vec<String> {
+fn more(payload: &Value, course: &Course, by_hand: bool) -> Vec<String> {
     let text = |name: &str| payload.get(name).and_then(Value::as_str);
     let day = |name: &str| text(name).map(|text| domain::german::text(&format::iso(text)));
     let found = payload.get("found").and_then(Value::as_bool);
     [
-        text("outcome").map(|word| format!("Ergebnis: {}", words::outcome_word(word))),
+        text("outcome").filter(|_| by_hand).map(words::outcome_word),
         text("register").map(|name| match found {
             Some(false) => format!("{name}: nichts gefunden"),
             _ => name.to_owned(),

@@ -87,7 +87,7 @@ fn a_case_in_work_shows_holder_deadlines_file_and_way() {
         "Ergänzung",
         "Die Gebühr von 100.00 wurde erlassen",
         "<b>bescheid</b>: weiter",
-        "Ergebnis: erteilt",
+        "entschieden: erteilt",
         "Anhörung begonnen",
     ] {
         assert!(html.contains(expected), "{expected}");
