@@ -13,7 +13,7 @@ use domain::ApplicationId;
 use std::sync::Arc;
 use storage::{CaseView, StoreError};
 use workflow::flow::{Flow, Visit};
-use workflow::{Case, Office, Official, Refusal};
+use workflow::{Case, CaseState, Office, Official, Refusal};
 
 /// The id in an address; what is none is answered as what is not there.
 pub(super) type Address = Result<Path<String>, PathRejection>;
@@ -118,6 +118,12 @@ pub(super) async fn diagram(State(web): State<Shared>, id: Address, headers: Hea
 pub(super) fn unavailable(error: StoreError) -> Problem {
     tracing::warn!(error = %error, "a case could not be read from the store");
     Problem::StoreUnavailable
+}
+
+/// Nobody can do anything with it any more.
+pub(super) fn erased() -> Problem {
+    let text = "its retention period is over, and nothing is left of it";
+    Problem::refused(Refusal::State { state: CaseState::Erased.as_str(), text })
 }
 
 pub(super) fn broken(id: ApplicationId, error: &dyn std::fmt::Display) -> Problem {

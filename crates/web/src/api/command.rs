@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use storage::AuditRow;
 use utoipa::ToSchema;
-use workflow::{Case, Command, Refusal};
+use workflow::{Case, CaseState, Command, Refusal};
 
 /// A command: its word, the version that the official saw, and what the word needs.
 #[derive(ToSchema)]
@@ -97,6 +97,9 @@ pub(super) async fn command(State(web): State<Shared>, id: Address, request: Req
     let official = official::known(&office, request.headers())?;
     let bytes = json_body::read(request).await?;
     let Opened { case, .. } = case_file::open(&web, &official, id).await?;
+    if case.state == CaseState::Erased {
+        return Err(case_file::erased());
+    }
     let (command, seen) = read(&bytes)?;
     match web.desk.command(case.application_id, command, &official, seen).await {
         Ok(done) => Ok(Json(Done { version: done.version, state: done.state.as_str(), step: done.step })),

@@ -2,7 +2,7 @@
 //!
 //! Read strictly at once, then queued like an application: 202 means that it is durable.
 
-use super::case_file::Address;
+use super::case_file::{self, Address};
 use super::{json_body, sender};
 use crate::intake::{Accepted, IntakeError};
 use crate::problem::{Problem, ProblemBody};
@@ -21,7 +21,7 @@ use storage::{CaseView, StoreError};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use utoipa::ToSchema;
-use workflow::{CaseMessage, Rejection};
+use workflow::{CaseMessage, CaseState, Rejection};
 
 /// Longest wait for the look-up. Without a database a message is queued, and the worker finds out whose case it is.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -73,7 +73,7 @@ pub(super) struct MessageReceipt {
         (status = 400, description = "Not a message", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No known sender", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or another sender's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The id is taken by another message", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The id is taken by another message, or the case is erased", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "More than 8 MiB", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Not application/json", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The queue is not reachable; nothing was taken in", body = ProblemBody, content_type = "application/problem+json")
@@ -124,6 +124,7 @@ async fn take_in(web: &WebState, id: Address, key: Option<&str>, request: Reques
     };
     let receipt = |application_id| MessageReceipt { application_id, id: message.id.as_str().to_owned() };
     let (application_id, place, body) = match found {
+        Found::Case(view) if view.case.state == CaseState::Erased.as_str() => return Err(case_file::erased()),
         Found::Case(view) => {
             let own = view.application.application_id;
             if let Some(known) = view.documents.iter().find(|document| document.key == message.key()) {
