@@ -165,7 +165,7 @@ fn standing(case: &Case, version: i64, flow: Option<&Arc<Flow>>) -> Vec<String> 
         lines.push(with(since, more.map(|(name, day)| Some(format!("{name} {}", day?)))));
     }
     if let Some(work) = &case.work {
-        let opened = format!("open task in {} since {} to {}", work.queue, minute(work.opened_at), work.kind.as_str());
+        let opened = format!("open task in {} since {}: {}", work.queue, minute(work.opened_at), work.kind.as_str());
         let held = work.claim.as_ref();
         let more = [
             work.team.as_ref().map(|team| format!("team {team}")),
@@ -233,11 +233,15 @@ fn history(view: &CaseView, case: Option<&Case>) -> Vec<String> {
 
 /// What a line of the audit says beyond what stands elsewhere: which case it is, where it went, digests.
 fn told(line: &AuditRow) -> String {
-    const ELSEWHERE: [&str; 7] = ["service", "ars", "sender", "content", "decision", "step", "to"];
+    const ELSEWHERE: [&str; 8] = ["service", "ars", "sender", "content", "decision", "rule_set", "step", "to"];
     let payload: Map<String, Value> = serde_json::from_slice(&line.payload).unwrap_or_default();
     let told = payload.iter().filter(|(name, value)| !ELSEWHERE.contains(&name.as_str()) && !value.is_null());
     let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    told.map(|(name, what)| format!("{name} {}", value(what))).collect::<Vec<_>>().join(", ")
+    let each = told.map(|(name, what)| match name.as_str() {
+        "what" => value(what),
+        name => format!("{name} {}", value(what)),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// `2026-05-04 09:00`, German time.

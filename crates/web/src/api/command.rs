@@ -8,11 +8,12 @@ use crate::state::{Shared, WebState};
 use axum::Json;
 use axum::extract::{Request, State};
 use domain::{ApplicationId, berlin_iso, json};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 use storage::AuditRow;
 use utoipa::ToSchema;
-use workflow::{Case, CaseState, Command, Refusal};
+use workflow::{CaseState, Command, Refusal};
 
 /// A command: its word, the version that the official saw, and what the word needs.
 #[derive(ToSchema)]
@@ -143,9 +144,9 @@ async fn refused(web: &WebState, id: ApplicationId, refusal: Refusal) -> Problem
 async fn winner(web: &WebState, id: ApplicationId, refusal: &Refusal) -> Option<Box<Winner>> {
     let view = web.store.case(id).await.ok().flatten()?;
     let version = view.case.version;
-    if let Refusal::Taken { by, .. } = refusal {
-        let case = Case::read(&view.case.body).ok()?;
-        let since = case.holder((web.clock)()).filter(|claim| claim.by == *by).map(|claim| berlin_iso(claim.since));
+    if let Refusal::Taken { by, since } = refusal {
+        // Who was assigned holds it since no time.
+        let since = since.parse::<Timestamp>().is_ok().then(|| since.clone());
         return Some(Box::new(Winner { version, by: by.clone(), since }));
     }
     let first = first_of_last_step(&view.audit)?;

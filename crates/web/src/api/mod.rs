@@ -100,4 +100,33 @@ mod tests {
             assert_eq!(api["components"]["securitySchemes"][who]["scheme"], "bearer");
         }
     }
+
+    #[test]
+    fn every_operation_says_what_it_does_who_may_and_what_can_go_wrong() {
+        let api: Value = serde_json::from_str(&openapi_json()).unwrap();
+        let paths = api["paths"].as_object().unwrap();
+        for (path, operation) in
+            paths.iter().flat_map(|(path, item)| item.as_object().unwrap().values().map(move |o| (path, o)))
+        {
+            assert!(operation["summary"].as_str().is_some_and(|text| text.len() > 10), "{path}");
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses.iter().filter(|(status, _)| status.as_str() >= "400") {
+                let problem = &response["content"]["application/problem+json"]["schema"]["$ref"];
+                assert!(problem == "#/components/schemas/Problem" || path == "/readyz", "{path} {status}");
+            }
+            if path.starts_with("/api/") {
+                assert!(responses.contains_key("401") && operation["security"].is_array(), "{path}");
+                let official = operation["tags"][0] == "officials";
+                assert_eq!(operation["security"].to_string().contains("official"), official, "{path}");
+            }
+            let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+            let named: Vec<&Value> = parameters.iter().filter(|p| p["in"] == "path").map(|p| &p["name"]).collect();
+            assert_eq!(named.len(), path.matches('{').count(), "{path}");
+        }
+        // Nothing is named that is not described.
+        let text = api.to_string();
+        for reference in text.split("#/components/schemas/").skip(1).filter_map(|rest| rest.split('"').next()) {
+            assert!(api["components"]["schemas"].get(reference).is_some(), "{reference}");
+        }
+    }
 }
