@@ -110,8 +110,9 @@ pub enum CasesCommand {
     /// Decide stored cases again from their archived rule sets and compare byte for byte; exit status 1 on any difference.
     /// Needs no folder of rules.
     Replay,
-    /// Walk the chain over the audit: any entry changed, inserted, removed or exchanged is named with its place; exit status
-    /// 1 on any. Needs the master secret and the sink of the checkpoints.
+    /// Walk the chain over the audit and compare it with what is stored: any entry, application or decision that was
+    /// changed, inserted, removed or exchanged is named with its place; exit status 1 on any. Needs the master secret and
+    /// the sink of the checkpoints.
     Verify {
         /// The file with the checkpoints; default: `audit_sink` of the settings.
         #[arg(long, value_name = "FILE")]

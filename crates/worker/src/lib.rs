@@ -13,6 +13,7 @@ mod health;
 mod hearing;
 mod lanes;
 mod metrics;
+mod notary;
 mod pipeline;
 mod registers;
 mod relay;
@@ -32,6 +33,7 @@ pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use health::{Health, Registers, Trouble};
 pub use metrics::Metrics;
+pub use notary::{OpenSink, Sink, mark as audit_mark};
 pub use pipeline::{Clock, Pipeline, Runtime};
 pub use registers::{
     Answer, Asked, HttpRegister, HttpSettings, Register, Round, ask_once, ask_registers, hear_registers,
@@ -39,5 +41,5 @@ pub use registers::{
 };
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
-pub use sequencer::{OpenSink, Sink, entry as audit_entry, link as audit_link, sequence};
+pub use sequencer::{entry as audit_entry, sequence};
 pub use timer::{tick, tick_once};
