@@ -1,7 +1,10 @@
 //! The subcommands and their options; `--help` teaches.
 
+mod cases;
+
+pub use cases::{CasesCommand, CasesList, CasesMigrate, CasesShow};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::ApplicationId;
 use std::path::PathBuf;
 
 /// Decides applications of public administration automatically where the law allows it, and hands every other one to a
@@ -95,52 +98,6 @@ pub enum SwitchCommand {
 pub struct By {
     #[arg(long = "as", env = "USER", value_name = "NAME")]
     pub name: String,
-}
-
-#[derive(Subcommand)]
-pub enum CasesCommand {
-    /// Cases in the order of intake.
-    List(CasesList),
-    /// One case: where it stands, its decision with grounds, its history.
-    Show {
-        application_id: ApplicationId,
-        /// As JSON instead of text.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Decide stored cases again from their archived rule sets and compare byte for byte; exit status 1 on any difference.
-    /// Needs no folder of rules.
-    Replay,
-    /// Walk the chain over the audit and compare it with what is stored: any entry, application or decision that was
-    /// changed, inserted, removed or exchanged is named with its place; exit status 1 on any. Needs the master secret and
-    /// the sink of the checkpoints.
-    Verify {
-        /// The file with the checkpoints; default: `audit_sink` of the settings.
-        #[arg(long, value_name = "FILE")]
-        sink: Option<PathBuf>,
-    },
-}
-
-#[derive(Args)]
-pub struct CasesList {
-    /// Only this service.
-    #[arg(long, value_name = "SERVICE")]
-    pub service: Option<String>,
-    /// Only in this state: decided, referred, correction_needed, forwarded.
-    #[arg(long, value_name = "STATE")]
-    pub state: Option<String>,
-    /// Only where the ARS begins so, such as 05 or 053150000000.
-    #[arg(long, value_name = "ARS")]
-    pub ars: Option<String>,
-    /// How many at most.
-    #[arg(long, default_value_t = 100, value_name = "N")]
-    pub limit: u32,
-    /// Only behind this one: for the next page.
-    #[arg(long, value_name = "APPLICATION_ID")]
-    pub after: Option<ApplicationId>,
-    /// One JSON object a line instead of a table.
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[derive(Subcommand)]

@@ -8,6 +8,7 @@ mod cli;
 mod config;
 mod decide;
 mod demo;
+mod desk;
 mod failure;
 mod intake;
 mod load;
@@ -77,9 +78,8 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Trial => trial::child(),
         },
         Command::Cases { command: cli::CasesCommand::List(list) } => cases::list(&config, &list).await,
-        Command::Cases { command: cli::CasesCommand::Show { application_id, json } } => {
-            cases::show(&config, application_id, json).await
-        }
+        Command::Cases { command: cli::CasesCommand::Show(show) } => cases::show(&config, &show).await,
+        Command::Cases { command: cli::CasesCommand::Migrate(migrate) } => cases::migrate(&config, &migrate).await,
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => verify::verify(&config, sink).await,
         Command::Switch { command } => switch::switch(&config, command).await,

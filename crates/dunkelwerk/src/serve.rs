@@ -2,6 +2,7 @@
 
 use crate::cli::{Role, Serve};
 use crate::config::Config;
+use crate::desk::PipelineDesk;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
 use crate::registers::Registers;
@@ -190,6 +191,7 @@ fn state(
         office,
         store: wiring.store.clone(),
         intake,
+        desk: Arc::new(PipelineDesk(pipeline.clone())),
         clock,
         new_id,
         links: StatusLinks::new(wiring.secret.derive("status-link")),

@@ -1,5 +1,6 @@
 //! What the binary hands to the web side.
 
+use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::link::StatusLinks;
 use domain::ApplicationId;
@@ -16,6 +17,7 @@ pub struct WebState {
     pub office: Arc<dyn Fn() -> Arc<Office> + Send + Sync>,
     pub store: Arc<dyn Store>,
     pub intake: Arc<dyn Intake>,
+    pub desk: Arc<dyn Desk>,
     pub clock: fn() -> Timestamp,
     pub new_id: fn() -> ApplicationId,
     pub links: StatusLinks,

@@ -147,7 +147,7 @@ pub(crate) fn forwarded() -> Decision {
     Decision { authority: Some("Bezirksamt Mitte".into()), ..bare(Outcome::Forwarded) }
 }
 
-pub(super) fn case(decision: Option<&Decision>) -> CaseView {
+pub(crate) fn case(decision: Option<&Decision>) -> CaseView {
     let outcome = decision.map_or("", |d| d.outcome.as_str()).to_owned();
     let at = now();
     let row = |d: &Decision| DecisionRow {
@@ -199,7 +199,7 @@ pub(super) fn case(decision: Option<&Decision>) -> CaseView {
     }
 }
 
-pub(super) fn task() -> TaskRow {
+pub(crate) fn task() -> TaskRow {
     TaskRow {
         application_id: id(),
         service: SERVICE.into(),
