@@ -5,7 +5,6 @@ mod cases;
 pub use cases::{CasesCommand, CasesList, CasesMigrate, CasesShow};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use domain::ApplicationId;
 use std::path::PathBuf;
 
 /// Decides applications of public administration automatically where the law allows it, and hands every other one to a
