@@ -61,7 +61,7 @@ mod store_contract;
 mod switch;
 mod tables;
 mod trace;
-mod trail;
 mod traffic;
+mod trail;
 mod upgrade_contract;
 mod workers;

@@ -9,8 +9,9 @@ use axum::Json;
 use axum::extract::{Request, State};
 use domain::{ApplicationId, berlin_iso, json};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use storage::AuditRow;
 use utoipa::ToSchema;
 use workflow::{CaseState, Command, Refusal};
@@ -123,12 +124,46 @@ fn read(bytes: &[u8]) -> Result<(Command, i64), Problem> {
     let version =
         version.ok_or_else(|| invalid("version: the version of the case that you saw, a whole number".into()))?;
     let names: Vec<String> = object.keys().cloned().collect();
-    let command: Command = serde_json::from_value(Value::Object(object)).map_err(|error| invalid(error.to_string()))?;
+    let day = |name: &&str| object.get(*name).and_then(Value::as_str).is_some_and(|text| text.parse::<Date>().is_err());
+    if let Some(name) = ["on", "until"].iter().find(day) {
+        return Err(invalid(format!("{name}: must be a day, such as 2027-01-31")));
+    }
+    let values = Values::take(&mut object);
+    let mut command: Command =
+        serde_json::from_value(Value::Object(object)).map_err(|error| invalid(error.to_string()))?;
+    values.put(&mut command);
     // A word that needs nothing more takes anything as it is read; what it does not know would be dropped in silence.
     let known = serde_json::to_value(&command).map_err(|error| invalid(error.to_string()))?;
     match names.iter().find(|name| known.get(name.as_str()).is_none()) {
         Some(odd) => Err(invalid(format!("{}: does not know the field \"{odd:.64}\"", command.as_str()))),
         None => Ok((command, version)),
+    }
+}
+
+/// The parts of a command that may have any numbers. Serde reads the others by their word in a form that does not hold every
+/// number, so these go around it and keep their digits.
+struct Values {
+    content: Option<Value>,
+    result: Option<Map<String, Value>>,
+}
+
+impl Values {
+    fn take(object: &mut Map<String, Value>) -> Self {
+        let content = object.get_mut("content").map(Value::take);
+        let result = match object.get_mut("result") {
+            Some(Value::Object(result)) => Some(std::mem::take(result)),
+            _ => None,
+        };
+        Self { content, result }
+    }
+
+    fn put(self, command: &mut Command) {
+        match (command, self.content, self.result) {
+            (Command::Draft { content }, Some(own), _) => *content = own,
+            (Command::Judge { result, .. }, _, Some(own)) => *result = own.into_iter().collect(),
+            (Command::Decide(verdict), _, Some(own)) => verdict.result = Some(own.into_iter().collect()),
+            _ => {}
+        }
     }
 }
 
@@ -186,7 +221,7 @@ mod tests {
             (json!({ "version": 3, "command": "note" }), "text"),
             (json!({ "version": 3, "command": "decide", "outcome": "perhaps", "text": "x" }), "perhaps"),
             (json!({ "version": 3, "command": "decide", "outcome": "granted", "text": "x", "fee": 1 }), "fee"),
-            (json!({ "version": 3, "command": "extend", "until": "morgen", "text": "x" }), "morgen"),
+            (json!({ "version": 3, "command": "extend", "until": "morgen", "text": "x" }), "until"),
         ] {
             let (status, detail) = problem(&body);
             assert!(status == 422 && detail.contains(part), "{body}: {status} {detail}");
@@ -201,7 +236,7 @@ mod tests {
         let line = |actor: &str, action: &str, second: i8| AuditRow {
             actor: actor.into(),
             action: action.into(),
-            at: jiff::Timestamp::constant(second.into(), 0),
+            at: Timestamp::constant(second.into(), 0),
             ..view.audit[0].clone()
         };
         let signed = [line("Amsel", "command.claim", 1), line("Eule", "command.sign", 2), line("Amsel", "decided", 2)];
@@ -220,6 +255,10 @@ mod tests {
         let body = br#"{"version":3,"command":"judge","outcome":"granted","result":{"x":2.50},"text":"t"}"#;
         let Command::Judge { result, .. } = read(body).unwrap().0 else { panic!("no judgement") };
         assert_eq!(result["x"].to_string(), "2.50");
+        let body =
+            br#"{"version":3,"command":"decide","outcome":"granted","result":{"x":99999999999999999999},"text":"t"}"#;
+        let Command::Decide(verdict) = read(body).unwrap().0 else { panic!("no verdict") };
+        assert_eq!(verdict.result.unwrap()["x"].to_string(), "99999999999999999999");
     }
 
     /// A word that the description names is one, and all fields that words need are described.
