@@ -19,7 +19,7 @@ pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
     Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
     FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
-    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Status, TaskFilter, TaskRow, WaitingQuestions,
+    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, TaskFilter, TaskRow, WaitingQuestions,
 };
 pub use sqlite::SqliteStore;
-pub use store::{Chain, Sequenced, Store, open};
+pub use store::{Chain, Lift, Noted, Sequenced, Store, open};

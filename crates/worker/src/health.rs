@@ -16,6 +16,10 @@ pub struct Health {
     pub timer: Trouble,
     /// Registers that do not answer.
     pub registers: Troubles,
+    /// Set while jobs wait for the store.
+    pub jobs: Trouble,
+    /// Set while a service or Kommune is parked.
+    pub parked: Trouble,
     /// Set while the audit is not chained or not witnessed.
     pub audit: Trouble,
 }

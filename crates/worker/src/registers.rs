@@ -2,8 +2,10 @@
 //! one question at a time looks whether it is back.
 
 use crate::advance::Advanced;
+use crate::failures;
 use crate::pipeline::Pipeline;
 use async_trait::async_trait;
+use domain::ApplicationId;
 use futures::StreamExt;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -130,6 +132,7 @@ pub async fn ask_once(pipeline: &Pipeline, register: &dyn Register, limit: u32) 
                 tracing::error!(register = register.name(), question.id = %question.question_id, error = %text, "a question is refused");
                 let again = later(now, REFUSED_HOURS * 3_600);
                 pipeline.store.postpone(&[question.question_id], again, Some(&text)).await?;
+                pipeline.store.fail(&[failures::question(question, &text, now)]).await?;
                 worked = true;
             }
             Asked::Unreachable(text) => {
@@ -154,7 +157,7 @@ fn later(now: Timestamp, seconds: i64) -> Timestamp {
     now.checked_add(seconds.seconds()).unwrap_or(now)
 }
 
-type Event = (domain::ApplicationId, CaseEvent);
+type Event = (ApplicationId, CaseEvent);
 
 /// An answer as what happened to its case.
 pub(crate) fn event(question: &QuestionRow, answer: Answer) -> Event {
@@ -173,10 +176,10 @@ pub(crate) fn event(question: &QuestionRow, answer: Answer) -> Event {
 
 /// Steps the cases that got answers.
 pub(crate) async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError> {
-    for ((id, _), result) in events.iter().zip(pipeline.advance(events).await?) {
-        if !matches!(result, Advanced::Done { .. }) {
-            tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
-        }
+    let results = pipeline.advance(events).await?;
+    let results: Vec<(ApplicationId, Advanced)> = events.iter().map(|(id, _)| *id).zip(results).collect();
+    for (id, result) in results.iter().filter(|(_, result)| !matches!(result, Advanced::Done { .. })) {
+        tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
     }
-    Ok(())
+    failures::stuck(pipeline, &results).await
 }
