@@ -21,7 +21,9 @@ fn announced_by(way: &str) -> Setting {
     let mut setting = Setting::default();
     for (path, text) in &mut setting.workflows {
         if path.ends_with("workflow.toml") {
-            let line = |line: &str| if line.starts_with("bekanntgabe") { format!("bekanntgabe = \"{way}\"") } else { line.to_owned() };
+            let line = |line: &str| {
+                if line.starts_with("bekanntgabe") { format!("bekanntgabe = \"{way}\"") } else { line.to_owned() }
+            };
             *text = text.lines().map(line).collect::<Vec<_>>().join("\n");
         }
     }
@@ -119,7 +121,11 @@ async fn d7_what_nobody_decides_in_time_counts_as_granted_only_where_a_norm_says
     let (stage, _folder) = stage(with_fiction()).await;
     stage.set("2026-11-30T09:00[Europe/Berlin]");
     let id = stage.apply(&with_person(permit("D7"))).await;
-    assert_eq!(stage.case(id).await.0.clocks.fiction.unwrap().to_string(), "2027-03-01", "28 February 2027 is a Sunday");
+    assert_eq!(
+        stage.case(id).await.0.clocks.fiction.unwrap().to_string(),
+        "2027-03-01",
+        "28 February 2027 is a Sunday"
+    );
     // Two weeks before, somebody is told.
     stage.until("2027-02-15T08:00[Europe/Berlin]").await;
     let hints = stage.case(id).await.0.hints.join(" ");

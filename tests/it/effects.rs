@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use storage::StoreError;
 use testkit::Program;
-use workflow::{AnswerOnFile, CaseEvent, Command, Draw, DrawTime, Effect, Event, Place, Refusal, Risk, Surroundings, Taken};
+use workflow::{
+    AnswerOnFile, CaseEvent, Command, Draw, DrawTime, Effect, Event, Place, Refusal, Risk, Surroundings, Taken,
+};
 
 /// The effects with the table and the operation that each needs. A new effect does not compile before it stands here, and
 /// does not pass before a life has it.
@@ -61,7 +63,8 @@ fn life(application: &Value, number: u128) -> (ApplicationId, Life) {
     let says = |kind: &'static str, more: Value| Happening::Says(kind, more);
     let verdict = |outcome: &str| json!({ "command": "decide", "outcome": outcome, "text": "Gründe" });
     let claim = || json!({ "command": "claim" });
-    let correction = json!({ "command": "request_correction", "fields": [{ "pointer": pointer, "message": "Bitte prüfen" }] });
+    let correction =
+        json!({ "command": "request_correction", "fields": [{ "pointer": pointer, "message": "Bitte prüfen" }] });
     let second = ApplicationId(uuid::Uuid::from_u128(number + 1));
     let third = ApplicationId(uuid::Uuid::from_u128(number + 2));
     let life = vec![
@@ -83,7 +86,10 @@ fn life(application: &Value, number: u128) -> (ApplicationId, Life) {
         (at("2026-12-04"), Happening::Wants("Überall", json!({ "command": "hear", "text": "Wir wollen ablehnen." }))),
         (at("2026-12-08"), says("hearing_reply", json!({ "text": "Bitte nicht" }))),
         (at("2026-12-08"), Happening::Wants("Überall", claim())),
-        (at("2026-12-08"), Happening::Wants("Überall", json!({ "command": "draft", "content": { "text": "Entwurf" } }))),
+        (
+            at("2026-12-08"),
+            Happening::Wants("Überall", json!({ "command": "draft", "content": { "text": "Entwurf" } })),
+        ),
         (at("2026-12-08"), Happening::Wants("Überall", verdict("refused"))),
         (at("2026-12-09"), Happening::Wants("Auch", claim())),
         (at("2026-12-09"), Happening::Wants("Auch", json!({ "command": "sign" }))),
@@ -101,7 +107,9 @@ fn life(application: &Value, number: u128) -> (ApplicationId, Life) {
 /// The pointer of a field that has a value.
 fn first_field(value: &Value, under: &str) -> String {
     match value.pointer(under) {
-        Some(Value::Object(fields)) => fields.keys().next().map_or(under.into(), |name| first_field(value, &format!("{under}/{name}"))),
+        Some(Value::Object(fields)) => {
+            fields.keys().next().map_or(under.into(), |name| first_field(value, &format!("{under}/{name}")))
+        }
         _ => under.to_owned(),
     }
 }
@@ -146,7 +154,9 @@ async fn effects(stage: &Stage, id: ApplicationId, what: &Happening) -> Result<V
             CaseEvent::Commanded { command, by, seen: stage.case(id).await.1 }
         }
         Happening::Answers(data) => {
-            let Some(question) = stage.case(id).await.0.wait.and_then(|wait| wait.question) else { return Ok(Vec::new()) };
+            let Some(question) = stage.case(id).await.0.wait.and_then(|wait| wait.question) else {
+                return Ok(Vec::new());
+            };
             let row = stage.store.questions(&[question]).await.unwrap().remove(0);
             let body: Value = serde_json::from_slice(&row.body).unwrap();
             let answer = AnswerOnFile {
@@ -180,7 +190,7 @@ async fn surroundings(stage: &Stage, keys: Vec<workflow::OnceKey>, own: Option<A
         let highest = rows.iter().map(|row| row.ordinal.unsigned_abs()).max().unwrap_or_default();
         (key, Taken { earlier, highest })
     };
-    Surroundings { once: keys.into_iter().map(taken).collect() }
+    Surroundings { once: keys.into_iter().map(taken).collect(), ..Surroundings::default() }
 }
 
 /// Runs a life; with trouble each effect is broken off once and done twice. Effects seen, and those that a trap has hit.
@@ -244,7 +254,11 @@ async fn twice(stage: &Stage, back: &Tables, id: ApplicationId, effects: &[Effec
     // everything else has nothing left to do.
     if !matches!(what, Happening::Wants(..) | Happening::Answers(_)) && kept {
         let effects = self::effects(stage, id, what).await.unwrap();
-        assert!(effects.is_empty(), "an event that comes again does something: {:?}", effects.iter().map(kind).collect::<Vec<_>>());
+        assert!(
+            effects.is_empty(),
+            "an event that comes again does something: {:?}",
+            effects.iter().map(kind).collect::<Vec<_>>()
+        );
     }
 }
 
@@ -256,14 +270,26 @@ fn applications() -> Vec<(String, Value)> {
 }
 
 fn application(service: &str) -> Value {
-    let arguments =
-        ["demo", "--service", service, "--applications", "40", "--seed", "7", "--at", "2026-11-22T12:00:00Z", "--write", "-"];
+    let arguments = [
+        "demo",
+        "--service",
+        service,
+        "--applications",
+        "40",
+        "--seed",
+        "7",
+        "--at",
+        "2026-11-22T12:00:00Z",
+        "--write",
+        "-",
+    ];
     let output = Program::new("").unwrap().run(&arguments, b"").unwrap();
     let office = crate::repository::office();
     let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let valid = |line: &&[u8]| {
         let at = "2026-11-22T12:00:00Z".parse().unwrap();
-        let decision = authoring::evaluate(&office, &authoring::trusted(), line, at, &authoring::Earlier::new()).unwrap();
+        let decision =
+            authoring::evaluate(&office, &authoring::trusted(), line, at, &authoring::Earlier::new()).unwrap();
         decision.errors.is_empty()
     };
     let line = lines.into_iter().find(valid).unwrap_or_else(|| panic!("{service}: no valid example"));

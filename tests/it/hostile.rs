@@ -102,7 +102,7 @@ pub fn corpus() -> Vec<Script> {
 }
 
 fn files(script: &str) -> BTreeMap<&'static str, String> {
-    let procedures = "[vwvfg-35a]\ntitel = \"§ 35a VwVfG\"\n[vwvfg-35a.normen]\n".to_owned();
+    let procedures = read("rules/verfahren.toml");
     BTreeMap::from([
         ("verfahren.toml", procedures),
         ("kalender.toml", read("rules/kalender.toml")),

@@ -127,18 +127,49 @@ async fn a_long_life_with_registers_people_objection_and_reopening() {
         let id = long_life(&stage).await;
         let history = stage.history(id).await;
         let expected = [
-            "received", "register.answered", "register.answered", "decided",
-            "command.claim", "command.request_correction", "decided",
-            "message.supplement", "register.answered", "decided",
-            "command.claim", "command.note", "command.pause", "command.claim", "command.resume", "command.extend",
-            "command.decide", "command.claim", "command.sign", "decided",
-            "message.objection", "decided", "command.claim", "command.decide", "command.claim", "command.sign", "decided",
-            "timer.deadline", "command.reopen", "decided", "command.claim", "command.decide", "command.claim",
-            "command.sign", "decided",
+            "received",
+            "register.answered",
+            "register.answered",
+            "decided",
+            "command.claim",
+            "command.request_correction",
+            "decided",
+            "message.supplement",
+            "register.answered",
+            "decided",
+            "command.claim",
+            "command.note",
+            "command.pause",
+            "command.claim",
+            "command.resume",
+            "command.extend",
+            "command.decide",
+            "command.claim",
+            "command.sign",
+            "decided",
+            "message.objection",
+            "decided",
+            "command.claim",
+            "command.decide",
+            "command.claim",
+            "command.sign",
+            "decided",
+            "timer.deadline",
+            "command.reopen",
+            "decided",
+            "command.claim",
+            "command.decide",
+            "command.claim",
+            "command.sign",
+            "decided",
         ];
         assert_eq!(history, expected, "{database}");
         let view = stage.view(id).await;
-        assert_eq!(view.decisions.len(), 8, "{database}: sampled twice, asked, refused, objected, granted, reopened, granted");
+        assert_eq!(
+            view.decisions.len(),
+            8,
+            "{database}: sampled twice, asked, refused, objected, granted, reopened, granted"
+        );
         assert_eq!(view.case.state, "decided", "{database}");
     }
 }

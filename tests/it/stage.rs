@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use storage::{CaseView, QuestionRow, Store};
 use tokio_util::sync::CancellationToken;
 use worker::{Advanced, Answer, Asked, Delivery, Disposition, Metrics, NoBroker, Pipeline, Register, Runtime};
-use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Risk, Right, Settings, WorkflowBook};
+use workflow::{Case, CaseEvent, Command, Office, Official, Refusal, Right, Risk, Settings, WorkflowBook};
 
 /// The two databases, and what they need to live.
 pub async fn databases() -> Vec<(&'static str, String, Box<dyn std::any::Any>)> {
@@ -23,7 +23,6 @@ pub async fn databases() -> Vec<(&'static str, String, Box<dyn std::any::Any>)> 
 
 /// See the module.
 pub struct Stage {
-    pub url: String,
     pub store: Arc<dyn Store>,
     pub pipeline: Arc<Pipeline>,
     now: Arc<AtomicI64>,
@@ -62,7 +61,10 @@ pub fn officials() -> Vec<Official> {
         official("Technik", &[Right::Operate]),
         Official { places: vec!["09".into()], ..official("Fremd", &desk) },
         Official { places: everywhere.clone().collect(), ..official("Überall", &desk) },
-        Official { places: everywhere.clone().collect(), ..official("Auch", &[Right::Decide, Right::Countersign, Right::Control]) },
+        Official {
+            places: everywhere.clone().collect(),
+            ..official("Auch", &[Right::Decide, Right::Countersign, Right::Control])
+        },
     ]
 }
 
@@ -94,10 +96,10 @@ impl Stage {
     pub async fn new(url: &str, setting: Setting) -> Self {
         let store = storage::open(url).await.unwrap();
         store.migrate().await.unwrap();
-        Self::on(url, store, setting)
+        Self::on(store, setting)
     }
 
-    pub fn on(url: &str, store: Arc<dyn Store>, setting: Setting) -> Self {
+    pub fn on(store: Arc<dyn Store>, setting: Setting) -> Self {
         let office = Arc::new(office(&setting));
         let now = Arc::new(AtomicI64::new(0));
         let reading = now.clone();
@@ -105,12 +107,11 @@ impl Stage {
             Arc::new(move || Timestamp::from_microsecond(reading.load(Ordering::Relaxed)).unwrap());
         let publisher = Arc::new(NoBroker);
         let mut registry = prometheus_client::registry::Registry::default();
-        let runtime =
-            Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
+        let runtime = Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
         let office = Arc::new(move || office.clone());
         let metrics = Metrics::register(&mut registry);
         let pipeline = Arc::new(Pipeline::new(office, store.clone(), publisher, metrics, runtime));
-        Self { url: url.to_owned(), store, pipeline, now }
+        Self { store, pipeline, now }
     }
 
     pub fn now(&self) -> Timestamp {
@@ -162,7 +163,8 @@ impl Stage {
 
     /// A message about a case; its key is made of kind and text.
     pub async fn say(&self, id: ApplicationId, kind: &str, more: Value) -> Disposition {
-        let mut body = json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
+        let mut body =
+            json!({ "id": format!("{kind}-{}", self.now().as_second()), "application_id": id, "kind": kind });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         self.send(&body).await
     }

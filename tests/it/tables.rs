@@ -30,7 +30,8 @@ impl Tables {
             let function = "create or replace function trap() returns trigger language plpgsql as \
                             'begin raise exception ''the power fails''; end'";
             self.run(function.into()).await;
-            let trigger = format!("create trigger trap before {operation} on {table} for each row execute function trap()");
+            let trigger =
+                format!("create trigger trap before {operation} on {table} for each row execute function trap()");
             return self.run(trigger).await;
         }
         for (number, operation) in operation.split(" or ").enumerate() {
@@ -83,7 +84,8 @@ impl Tables {
                 sqlx::query_as(query).fetch_all(pool).await.unwrap()
             }
             Self::Sqlite(pool) => {
-                let query = "select m.name, c.name from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table'";
+                let query =
+                    "select m.name, c.name from sqlite_master m, pragma_table_info(m.name) c where m.type = 'table'";
                 sqlx::query_as(query).fetch_all(pool).await.unwrap()
             }
         };

@@ -38,7 +38,8 @@ pub fn evaluate(
         Taken { highest: u32::try_from(earlier.len()).unwrap_or(u32::MAX), earlier }
     };
     let once = keys.into_iter().map(|key| (claims(&key.name), key)).map(|(claims, key)| (key, claims)).collect();
-    let effects = office.step(&Event::Received { submission, form }, &Surroundings { once }, at);
+    let effects =
+        office.step(&Event::Received { submission, form }, &Surroundings { once, ..Surroundings::default() }, at);
     let decided = effects.into_iter().find_map(|effect| match effect {
         Effect::Decide(decided) => Some(decided.decision),
         _ => None,

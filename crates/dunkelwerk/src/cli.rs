@@ -40,12 +40,55 @@ pub enum Command {
         #[command(subcommand)]
         command: CasesCommand,
     },
+    /// Stop switches: from the moment in which one is set, everything that it covers goes to people.
+    Switch {
+        #[command(subcommand)]
+        command: SwitchCommand,
+    },
     /// Create or upgrade the database schema.
     Migrate,
     /// Declare RabbitMQ exchanges and queues.
     Topology,
     /// Print the OpenAPI 3.1 description of the HTTP interface.
     Openapi,
+}
+
+#[derive(Subcommand)]
+pub enum SwitchCommand {
+    /// Sets one. Nothing named: everything stops.
+    Stop {
+        #[arg(long, value_name = "SERVICE")]
+        service: Option<String>,
+        /// Such as nw.
+        #[arg(long, value_name = "LAND")]
+        land: Option<String>,
+        /// 12 digits.
+        #[arg(long, value_name = "ARS")]
+        ars: Option<String>,
+        /// For the people who get the cases, and for the audit.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Lifts one; what went to people stays with them.
+    Lift {
+        id: uuid::Uuid,
+        #[command(flatten)]
+        by: By,
+    },
+    /// Those that stand; with --all those that were lifted, too.
+    List {
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Who does it; stands in the audit.
+#[derive(Args)]
+pub struct By {
+    #[arg(long = "as", env = "USER", value_name = "NAME")]
+    pub name: String,
 }
 
 #[derive(Subcommand)]

@@ -22,6 +22,7 @@ mod rules_workflow;
 mod sample;
 mod serve;
 mod submit;
+mod switch;
 mod telemetry;
 mod trial;
 
@@ -78,6 +79,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         }
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
+        Command::Switch { command } => switch::switch(&config, command).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

@@ -11,6 +11,7 @@ mod postgres;
 mod rows;
 mod shared;
 mod sqlite;
+mod stops;
 mod store;
 
 pub use error::StoreError;
@@ -19,7 +20,8 @@ pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
     Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
     FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
-    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, TaskFilter, TaskRow, WaitingQuestions,
+    OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow,
+    WaitingQuestions,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Lift, Noted, Sequenced, Store, open};

@@ -10,9 +10,10 @@ use crate::columns::Moment;
 use crate::rows::{
     AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
     FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow,
-    QueueRow, ReplayRow, Settled, Status, TaskFilter, TaskRow, WaitingQuestions,
+    QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
 };
 use crate::shared::postgres as shared;
+use crate::stops::postgres as stops;
 use crate::store::{Chain, Lift, Noted, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
@@ -250,6 +251,12 @@ impl Store for PostgresStore {
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
         shared::unchained(&self.pool, after, limit).await
+    }
+    async fn stops(&self) -> Result<Stops, StoreError> {
+        stops::stops(&self.pool).await
+    }
+    async fn all_stops(&self, limit: u32) -> Result<Vec<StopRow>, StoreError> {
+        stops::all_stops(&self.pool, limit).await
     }
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError> {
         shared::status(&self.pool, id).await

@@ -2,12 +2,14 @@
 
 mod case;
 mod failure;
+mod stop;
 
 pub use case::{
     CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
 };
 pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow, Settled};
+pub use stop::{StopRow, Stops};
 
 use crate::columns::Moment;
 use domain::{ApplicationId, Digest};
@@ -148,6 +150,10 @@ pub struct ArchiveRow {
 pub struct Batch {
     /// When it is written.
     pub at: Timestamp,
+    /// The generation of the stop switches that it was evaluated under: where another stands by now, nothing is written.
+    pub generation: Option<i64>,
+    /// Stop switches to be set, or lifted; every batch that was evaluated before loses.
+    pub stops: Vec<StopRow>,
     pub applications: Vec<ApplicationRow>,
     /// Over the version that was read, see [`CaseRow::version`].
     pub cases: Vec<CaseRow>,

@@ -3,7 +3,7 @@
 use crate::rows::{
     AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
     FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview, ParkRow,
-    QuestionRow, QueueRow, ReplayRow, Settled, Status, TaskFilter, TaskRow, WaitingQuestions,
+    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -52,7 +52,7 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`StoreError::Raced`]: an application, new case or claim was already there, or a case has another version than the
-    /// one that was read; nothing was written.
+    /// one that was read, or the stop switches are others than the batch was evaluated under; nothing was written.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
     /// How often each key was attempted so far, in order.
     async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError>;
@@ -152,6 +152,11 @@ pub trait Store: Send + Sync + 'static {
     async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+
+    /// The stop switches that stand, with their generation.
+    async fn stops(&self) -> Result<Stops, StoreError>;
+    /// Switches that stand or were lifted, newest first.
+    async fn all_stops(&self, limit: u32) -> Result<Vec<StopRow>, StoreError>;
 
     /// Status by application id or by an id under which the same application came.
     async fn status(&self, id: ApplicationId) -> Result<Option<Status>, StoreError>;

@@ -15,7 +15,9 @@ use workflow::{
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advanced {
     /// Done, or the same had been done before; the case has this version now.
-    Done { version: i64 },
+    Done {
+        version: i64,
+    },
     Refused(Refusal),
     /// No such case, or not one of this sender.
     Unknown,
@@ -68,6 +70,7 @@ impl Pipeline {
         for _ in 0..TRIES {
             self.metrics.raced.inc();
             tokio::time::sleep(RACED).await;
+            self.learn_stops().await?;
             match self.attempt(&[event]).await {
                 Err(StoreError::Raced) => {}
                 done => return done,
@@ -93,8 +96,10 @@ impl Pipeline {
             .collect();
         let digests: Vec<Digest> = keys.iter().flatten().map(|key| key.digest).collect();
         let mut claims = self.store.claims(&digests).await?;
+        self.know_stops().await?;
+        let (generation, stops) = self.stops();
         let now = (self.runtime.clock)();
-        let mut batch = Batch { at: now, ..Batch::default() };
+        let mut batch = Batch { at: now, generation: Some(generation), ..Batch::default() };
         let mut results = Vec::with_capacity(events.len());
         let step = || {
             for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
@@ -114,7 +119,7 @@ impl Pipeline {
                     let taken = taken(rows, Some(dossier.case.application_id));
                     (key, taken)
                 });
-                let surroundings = Surroundings { once: once.collect() };
+                let surroundings = Surroundings { once: once.collect(), stops: stops.clone() };
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
                     Ok(effects) => {

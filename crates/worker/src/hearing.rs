@@ -73,10 +73,7 @@ impl Pipeline {
     }
 
     /// The cases that messages speak of; nothing where the application has not come yet.
-    async fn find(
-        &self,
-        heard: &[(usize, CaseMessage)],
-    ) -> Result<Vec<Option<ApplicationId>>, storage::StoreError> {
+    async fn find(&self, heard: &[(usize, CaseMessage)]) -> Result<Vec<Option<ApplicationId>>, storage::StoreError> {
         let keyed = |message: &CaseMessage| match &message.about {
             About::Id(_) => None,
             About::Key(service, id) => Some(Identity {

@@ -25,6 +25,7 @@ mod run;
 mod sequencer;
 mod spans;
 mod storm;
+mod switches;
 mod timer;
 
 pub use advance::{Advanced, dossier};

@@ -13,6 +13,7 @@ use crate::lanes::Pass;
 use crate::metrics::Metrics;
 use crate::spans::{self, Process};
 use crate::storm::{Storm, StormSettings, outcomes};
+use crate::switches::Switches;
 use domain::{ApplicationId, Decision, Digest};
 use jiff::Timestamp;
 use opentelemetry::KeyValue;
@@ -23,7 +24,7 @@ use std::time::{Duration, Instant};
 use storage::{ArchiveRow, Batch, Committed, Identity, OutboxRow, Store, StoreError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Rejection, Submission, Surroundings, Taken};
+use workflow::{EarlierClaim, Effect, Event, Office, OnceKey, Rejection, Stop, Submission, Surroundings, Taken};
 
 /// The time as the shell knows it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -52,6 +53,8 @@ pub struct Pipeline {
     pub failure_days: i64,
     /// Confirmed messages that the next transaction notes.
     published: Mutex<Vec<Uuid>>,
+    /// The stop switches as this process last read them.
+    pub(crate) switches: Mutex<Switches>,
     /// Rule sets that this process knows to be in the archive.
     archived: Mutex<HashSet<String>>,
 }
@@ -81,6 +84,7 @@ impl Pipeline {
             storm: Storm::default(),
             failure_days: FAILURE_DAYS,
             published: Mutex::default(),
+            switches: Mutex::default(),
             archived: Mutex::default(),
         }
     }
@@ -186,6 +190,9 @@ impl Pipeline {
             match error {
                 StoreError::Raced => {
                     self.metrics.raced.inc();
+                    if let Err(error) = self.learn_stops().await {
+                        tracing::debug!(%error, "the stop switches are read again with the next try");
+                    }
                     // Let the other one finish.
                     tokio::time::sleep(RACED).await;
                 }
@@ -222,8 +229,10 @@ impl Pipeline {
         let mut earlier: HashMap<Digest, Taken> =
             claims.into_iter().map(|(digest, rows)| (digest, taken(&rows, None))).collect();
         let now = (self.runtime.clock)();
-        let mut batch = Batch { at: now, published: marks, ..Batch::default() };
-        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &mut batch, now, memory);
+        self.know_stops().await?;
+        let (generation, stops) = self.stops();
+        let mut batch = Batch { at: now, published: marks, generation: Some(generation), ..Batch::default() };
+        let evaluate = || self.evaluate(office, items, &events, &keys, &mut earlier, &stops, &mut batch, now, memory);
         // Evaluation is pure computation of some milliseconds; the other tasks of this thread move on meanwhile.
         tokio::task::block_in_place(evaluate);
         if !attempted.is_empty() {
@@ -252,6 +261,7 @@ impl Pipeline {
         events: &[Option<Event>],
         keys: &[Vec<OnceKey>],
         earlier: &mut HashMap<Digest, Taken>,
+        stops: &Arc<[Stop]>,
         batch: &mut Batch,
         now: Timestamp,
         memory: &mut Memory,
@@ -261,7 +271,7 @@ impl Pipeline {
             let begun = Instant::now();
             let from = spans::now();
             let once = keys.iter().map(|k| (k.clone(), earlier.get(&k.digest).cloned().unwrap_or_default())).collect();
-            let surroundings = Surroundings { once };
+            let surroundings = Surroundings { once, stops: stops.clone() };
             let effects = match memory.recall(item.index, event, &surroundings) {
                 Some(effects) => effects,
                 None => {

@@ -27,10 +27,7 @@ impl Machine<'_> {
         let from = self.case.step.clone();
         let at = self.effects.len();
         let more = self.carry_out(command, by)?;
-        // The history reads in the order in which it happened.
-        let mut after = self.effects.split_off(at);
-        self.log_way(&by.name, format!("command.{}", command.as_str()), &from, more);
-        self.effects.append(&mut after);
+        self.log_before(at, &by.name, format!("command.{}", command.as_str()), &from, more);
         Ok(())
     }
 
@@ -165,7 +162,8 @@ impl Machine<'_> {
         }
         let until = lease(now);
         let work = self.work("there is no work to claim")?;
-        let since = work.claim.as_ref().filter(|claim| claim.by == by.name && now < claim.until).map(|claim| claim.since);
+        let since =
+            work.claim.as_ref().filter(|claim| claim.by == by.name && now < claim.until).map(|claim| claim.since);
         work.claim = Some(Claimed { by: by.name.clone(), since: since.unwrap_or(now), until });
         Ok(json!({ "until": berlin_iso(until) }))
     }
@@ -200,7 +198,11 @@ impl Machine<'_> {
 
     fn exit_exists(&self, exit: Exit) -> Result<(), Refusal> {
         let there = self.flow.step(&self.case.step).is_some_and(|step| step.exits.contains_key(&exit));
-        if there { Ok(()) } else { Err(Refusal::state(self.case.state, "the workflow of this service does not know it")) }
+        if there {
+            Ok(())
+        } else {
+            Err(Refusal::state(self.case.state, "the workflow of this service does not know it"))
+        }
     }
 
     fn request_correction(&mut self, fields: &[FormError], by: &Official) -> Result<Value, Refusal> {
@@ -275,7 +277,10 @@ impl Machine<'_> {
     }
 
     fn reopen(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
-        if !matches!(self.case.state, CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn) {
+        if !matches!(
+            self.case.state,
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn
+        ) {
             return Err(Refusal::state(self.case.state, "it is not decided yet"));
         }
         self.case.reopened = true;

@@ -45,16 +45,30 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x6475_6e6b_656c_7765_726b_0000_6d73_673
 #[derive(Debug, Clone, PartialEq)]
 pub enum Said {
     /// Answers a request for correction: a JSON Merge Patch (RFC 7396) on the form's data.
-    Supplement { data: Value, text: String },
+    Supplement {
+        data: Value,
+        text: String,
+    },
     /// Changes the application without being asked: a JSON Merge Patch, too.
-    Amendment { data: Value, text: String },
-    Withdrawal { text: String },
+    Amendment {
+        data: Value,
+        text: String,
+    },
+    Withdrawal {
+        text: String,
+    },
     /// Against a decision.
-    Objection { text: String },
+    Objection {
+        text: String,
+    },
     /// A person, please (Art. 22 Abs. 3 GDPR).
-    Person { text: String },
+    Person {
+        text: String,
+    },
     /// In a hearing.
-    HearingReply { text: String },
+    HearingReply {
+        text: String,
+    },
     /// The portal says that the notice was retrieved, by an authenticated person.
     Retrieved,
 }
@@ -118,7 +132,9 @@ pub(crate) fn read(
     let id = ClientId::new(id).map_err(|e| field("id", e.to_string()))?;
     let about = match (about, text("application_id")?, text("application")?, text("service")?) {
         (Some(id), _, _, _) => About::Id(id),
-        (None, Some(id), _, _) => About::Id(id.parse().map_err(|e: domain::IdError| field("application_id", e.to_string()))?),
+        (None, Some(id), _, _) => {
+            About::Id(id.parse().map_err(|e: domain::IdError| field("application_id", e.to_string()))?)
+        }
         (None, None, Some(key), Some(service)) => About::Key(
             ServiceName::new(service).map_err(|e| field("service", e.to_string()))?,
             ClientId::new(key).map_err(|e| field("application", e.to_string()))?,
@@ -192,12 +208,12 @@ mod tests {
             (json!({"a":"c"}), json!({"a":["b"]}), json!({"a":["b"]})),
             (json!({"a":{"b":"c"}}), json!({"a":{"b":"d","c":null}}), json!({"a":{"b":"d"}})),
             (json!({"a":[{"b":"c"}]}), json!({"a":[1]}), json!({"a":[1]})),
-            (json!(["a","b"]), json!(["c","d"]), json!(["c","d"])),
+            (json!(["a", "b"]), json!(["c", "d"]), json!(["c", "d"])),
             (json!({"a":"b"}), json!(["c"]), json!(["c"])),
             (json!({"a":"foo"}), json!(null), json!(null)),
             (json!({"a":"foo"}), json!("bar"), json!("bar")),
             (json!({"e":null}), json!({"a":1}), json!({"e":null,"a":1})),
-            (json!([1,2]), json!({"a":"b","c":null}), json!({"a":"b"})),
+            (json!([1, 2]), json!({"a":"b","c":null}), json!({"a":"b"})),
             (json!({}), json!({"a":{"bb":{"ccc":null}}}), json!({"a":{"bb":{}}})),
         ] {
             let mut target = before.clone();

@@ -9,7 +9,7 @@ use crate::publish;
 use crate::step::{form_violated, now_facts};
 use crate::{EarlierClaim, OnceKey};
 use calendar::{Announced, Dispatch, Period, Place};
-use domain::{Decision, FormError, Legal, Outcome, ReferralReason, Referral, Trace, berlin_iso};
+use domain::{Decision, FormError, Legal, Outcome, Referral, ReferralReason, Trace, berlin_iso};
 use rules::{Context, Facts};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -36,6 +36,15 @@ impl Machine<'_> {
         let context = self.context();
         let decision = self.office.rules.decide(&facts, &context);
         let outcome = decision.outcome;
+        if decision.referral.as_ref().is_some_and(|referral| referral.reasons.contains(&ReferralReason::StopSwitch)) {
+            let hints: Vec<String> = self
+                .office
+                .stopping(&self.matter.submission, self.surroundings)
+                .iter()
+                .map(|stop| stop.hint())
+                .collect();
+            hints.into_iter().for_each(|hint| self.case.hint(hint));
+        }
         self.keep(decision, Some(context));
         match outcome {
             Outcome::Granted | Outcome::PartlyGranted | Outcome::Refused => Exit::Decided,
@@ -111,7 +120,11 @@ impl Machine<'_> {
     /// A decision becomes the newest one.
     fn keep(&mut self, decision: Decision, context: Option<Context>) {
         self.case.decisions = decision.decision_no;
-        self.stand(decision.outcome, decision.automatic && decision.outcome != Outcome::Referred, decision.decided_by.clone());
+        self.stand(
+            decision.outcome,
+            decision.automatic && decision.outcome != Outcome::Referred,
+            decision.decided_by.clone(),
+        );
         if decision.decision_no > 1 {
             self.effects.push(Effect::Release(self.case.application_id));
         }
@@ -193,8 +206,15 @@ impl Machine<'_> {
         self.case.hints.clear();
         let id = decision.notice_id.unwrap_or_else(|| self.case.application_id.notice(decision.decision_no));
         let sent = self.today;
-        self.case.notice =
-            Some(Notice { id, sent, way: way.to_owned(), retrieved: None, announced: None, retrievable: None, remedy_until: None });
+        self.case.notice = Some(Notice {
+            id,
+            sent,
+            way: way.to_owned(),
+            retrieved: None,
+            announced: None,
+            retrievable: None,
+            remedy_until: None,
+        });
         self.announce();
     }
 

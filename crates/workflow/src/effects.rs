@@ -148,7 +148,11 @@ impl Decided {
         if trace.checks == decision.reasons {
             trace.checks.clear();
         }
-        Stored { decision: bytes(&decision), trace: bytes(&trace), context: self.context.as_ref().map(bytes).unwrap_or_default() }
+        Stored {
+            decision: bytes(&decision),
+            trace: bytes(&trace),
+            context: self.context.as_ref().map(bytes).unwrap_or_default(),
+        }
     }
 }
 

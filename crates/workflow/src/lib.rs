@@ -12,6 +12,7 @@ mod decode;
 mod definition;
 mod effects;
 pub mod flow;
+mod lookups;
 mod machine;
 mod matter;
 mod messages;
@@ -27,6 +28,7 @@ mod step;
 mod texts;
 mod timers;
 mod validate;
+mod work;
 
 pub use case::{Case, CaseState, Claimed, Clocks, Notice, Passed, Standing, Unsigned, Wait, Work, WorkKind};
 pub use correspondence::{About, Message as CaseMessage, Said, merge};
@@ -34,8 +36,8 @@ pub use deciding::Taken;
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, Retention, WorkflowBook, WorkflowError};
 pub use effects::{
-    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Judged, Kept, Message, Question, Registered,
-    Stored,
+    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Judged, Kept, Message, Question,
+    Registered, Stored,
 };
 pub use matter::{AnswerOnFile, Dossier, Kept as KeptApplication, Unreadable};
 pub use office::{Office, Settings};

@@ -1,18 +1,17 @@
 //! The machine that takes a case through its workflow until it waits or ends. Every way into it ends in [`Machine::finish`].
 
-use crate::case::{Case, CaseState, Passed, Standing, Unsigned, Wait, Work, WorkKind};
-use crate::effects::{AuditEntry, Control, Document, Effect, Kept, Question};
-use crate::flow::{Condition, Exit, Flow, Kind, Lookup, Step, StepId};
-use crate::matter::{AnswerOnFile, Matter};
-use crate::publish::{self, News, event_id};
+use crate::case::{Case, CaseState, Passed, Standing, Unsigned, Wait, WorkKind};
+use crate::effects::{AuditEntry, Document, Effect, Kept};
+use crate::flow::{Condition, Exit, Flow, Kind, Step, StepId};
+use crate::matter::Matter;
+use crate::publish::{self, News};
 use crate::step::{ACTOR, Surroundings};
 use crate::{Definition, Office};
 use calendar::{Period, Place};
-use domain::{Decision, Outcome, ReferralReason, berlin_date, berlin_iso, json};
+use domain::{Decision, Outcome, ReferralReason, berlin_date, json};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// One step of one case under way.
 pub(crate) struct Machine<'o> {
@@ -153,7 +152,7 @@ impl<'o> Machine<'o> {
         self.case.step = next;
     }
 
-    fn wait(&mut self, step: &Step, state: CaseState) {
+    pub fn wait(&mut self, step: &Step, state: CaseState) {
         self.case.state = state;
         if step.pauses && self.case.clocks.paused_on.is_none() {
             self.case.clocks.paused_on = Some(self.today);
@@ -193,91 +192,6 @@ impl<'o> Machine<'o> {
         }
     }
 
-    fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
-        let submission = &self.matter.submission;
-        let known = submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
-        // Without the register the rules say what is missing, and a person decides.
-        if known || !self.office.settings.registers.contains(&lookup.register) {
-            return Some(Exit::Answered);
-        }
-        let data = &submission.envelope.data;
-        let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
-        let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
-        // The same question is not put twice; another one is, where the applicant changed what it asks for.
-        if self.matter.answers.get(&lookup.evidence).is_some_and(|known| known.question == asked && known.answer.is_some()) {
-            return Some(Exit::Answered);
-        }
-        let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));
-        let body = json!({
-            "question_id": id, "register": lookup.register, "service": self.case.service, "ars": self.case.ars,
-            "evidence": lookup.evidence, "asked_at": berlin_iso(self.now), "question": asked,
-        });
-        self.wait(step, CaseState::Waiting);
-        if let Some(wait) = &mut self.case.wait {
-            wait.question = Some(id);
-        }
-        self.effects.push(Effect::Ask(Box::new(Question {
-            id,
-            application_id: self.case.application_id,
-            register: lookup.register.clone(),
-            service: self.case.service.clone(),
-            ars: self.case.ars.clone(),
-            at: self.now,
-            body: json::canonical(&body),
-        })));
-        None
-    }
-
-    /// A register answered; late answers are only kept.
-    pub fn answered(&mut self, question: Uuid, answer: &AnswerOnFile, document: Option<Document>) {
-        let from = self.case.step.clone();
-        document.into_iter().for_each(|document| self.file(document));
-        let awaited = self.case.wait.as_ref().and_then(|wait| wait.question) == Some(question);
-        let at = self.effects.len();
-        if awaited {
-            self.leave(Exit::Answered);
-            self.run();
-        } else {
-            self.effects.push(Effect::Answered(question));
-        }
-        // The history reads in the order in which it happened.
-        let mut after = self.effects.split_off(at);
-        let found = answer.answer.is_some();
-        let more = json!({ "register": answer.register, "source": answer.source, "found": found, "awaited": awaited });
-        self.log_way(&answer.register, "register.answered", &from, more);
-        self.effects.append(&mut after);
-    }
-
-    fn open(&mut self, step: &Step, kind: WorkKind, team: Option<String>) {
-        let referral = self.last.as_ref().and_then(|decision| decision.referral.as_ref());
-        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
-        let queue = rules.map(|rules| rules.competence.queue.clone());
-        let queue = queue.or(referral.map(|r| r.queue.clone())).unwrap_or_else(|| self.case.service.to_string());
-        let unsigned = self.case.unsigned.as_ref();
-        self.case.work = Some(Work {
-            kind,
-            queue,
-            team,
-            reasons: referral.map(|referral| referral.reasons.clone()).unwrap_or_default(),
-            proposal: unsigned.map(|u| u.decision.outcome).or(referral.and_then(|referral| referral.proposal)),
-            opened_at: self.now,
-            claim: None,
-            assigned_to: None,
-            follow_up: None,
-        });
-        if kind == WorkKind::Countersign {
-            let more = json!({ "step": step.id, "kind": kind.as_str() });
-            self.work_news(&more);
-        }
-    }
-
-    /// Tells the desk's own systems of work that no referral announced.
-    pub fn work_news(&mut self, more: &Value) {
-        let Some(work) = &self.case.work else { return };
-        let message = publish::work(&self.case, work, more, self.now);
-        self.effects.push(Effect::Publish(message));
-    }
-
     fn end(&mut self, state: CaseState) {
         self.case.state = state;
         self.case.wait = None;
@@ -291,35 +205,6 @@ impl<'o> Machine<'o> {
         }
         let years = self.definition().and_then(|definition| definition.retention.as_ref());
         self.case.erase_on = years.and_then(|r| calendar::plus_months(self.today, r.years * 12));
-    }
-
-    /// Draws for a second look after the notice. Nobody outside can foresee the draw, and with the key it can be shown.
-    fn draw(&mut self) {
-        let Some(decision) = self.last.clone().filter(|decision| decision.automatic) else { return };
-        if !self.office.drawn_after(&self.case, decision.decision_no) || self.case.work.is_some() {
-            return;
-        }
-        self.effects.push(Effect::Control(Box::new(Control {
-            application_id: self.case.application_id,
-            decision_no: decision.decision_no,
-            service: self.case.service.clone(),
-            ars: self.case.ars.clone(),
-            rule_set: decision.rule_set.clone(),
-            drawn_at: self.now,
-            judged: None,
-        })));
-        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
-        self.case.work = Some(Work {
-            kind: WorkKind::Control,
-            queue: rules.map_or_else(|| self.case.service.to_string(), |rules| rules.competence.queue.clone()),
-            team: None,
-            reasons: vec![ReferralReason::Sample],
-            proposal: None,
-            opened_at: self.now,
-            claim: None,
-            assigned_to: None,
-            follow_up: None,
-        });
     }
 
     /// Tells the sender.
@@ -388,6 +273,13 @@ impl<'o> Machine<'o> {
             }
         }
         self.log(actor, action, more);
+    }
+
+    /// The same before what has been done since `at`: the history reads in the order in which it happened.
+    pub fn log_before(&mut self, at: usize, actor: &str, action: impl Into<String>, from: &str, more: Value) {
+        let mut after = self.effects.split_off(at);
+        self.log_way(actor, action, from, more);
+        self.effects.append(&mut after);
     }
 
     /// Everything that is to be done.

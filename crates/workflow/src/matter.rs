@@ -115,7 +115,8 @@ impl Office {
     pub fn reopen(&self, kept: &Kept<'_>, case: &Case) -> Result<Submission, Unreadable> {
         let name = SenderName::new(kept.sender).map_err(|_| Unreadable("sender"))?;
         // A sender that is no longer configured has no rights left.
-        let sender = self.sender_by_name(kept.sender).cloned().unwrap_or_else(|| Arc::new(Sender::without_rights(name)));
+        let sender =
+            self.sender_by_name(kept.sender).cloned().unwrap_or_else(|| Arc::new(Sender::without_rights(name)));
         let read = decode::read(kept.raw, Some(kept.client_id), |_| Some(case.ars.clone()));
         let mut envelope = read.map_err(|_| Unreadable("application"))?.envelope;
         envelope.form_version = Some(case.form_version.clone());

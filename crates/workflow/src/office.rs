@@ -1,16 +1,16 @@
 //! The configured pure core: law, services, senders and switches. What `decide`, `serve` and `demo` all use.
 
+use crate::case::Case;
+use crate::correspondence::{self, Message as CaseMessage};
 use crate::decode::{self, Rejection, Submission};
 use crate::definition::WorkflowBook;
 use crate::once;
 use crate::risk::Risk;
-use crate::case::Case;
-use crate::correspondence::{self, Message as CaseMessage};
 use crate::{Official, OnceKey, Validated};
 use domain::{ApplicationId, Decision, Digest, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
 use jiff::Timestamp;
-use rules::{Archived, RuleBook};
 use jiff::civil::Date;
+use rules::{Archived, RuleBook};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

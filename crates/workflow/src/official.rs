@@ -70,11 +70,12 @@ impl Official {
     }
     /// A place that is none.
     pub fn fault(&self) -> Option<String> {
-        let odd = self.places.iter().find(|place| {
-            !CUTS.contains(&place.len()) || !place.bytes().all(|b| b.is_ascii_digit())
-        });
+        let odd =
+            self.places.iter().find(|place| !CUTS.contains(&place.len()) || !place.bytes().all(|b| b.is_ascii_digit()));
         let odd = odd.map(|place| format!("place \"{place}\": write 2, 3, 5, 9 or 12 digits of an ARS"));
-        odd.or_else(|| (self.name.trim().is_empty() || self.name.len() > 64).then(|| "name: 1-64 characters".to_owned()))
+        odd.or_else(|| {
+            (self.name.trim().is_empty() || self.name.len() > 64).then(|| "name: 1-64 characters".to_owned())
+        })
     }
 }
 
@@ -87,40 +88,80 @@ pub enum Command {
     /// Give it back.
     Release,
     /// Give it to a colleague who then holds it first.
-    Assign { to: String },
+    Assign {
+        to: String,
+    },
     /// Look at it again on a day.
-    FollowUp { on: Date, #[serde(default)] text: String },
+    FollowUp {
+        on: Date,
+        #[serde(default)]
+        text: String,
+    },
     /// A note in the file.
-    Note { text: String },
+    Note {
+        text: String,
+    },
     /// What is not finished yet; replaced by the next one.
-    Draft { content: Value },
+    Draft {
+        content: Value,
+    },
     Decide(Verdict),
     /// Second signature.
     Sign,
     /// No second signature: back with a reason.
-    Return { text: String },
+    Return {
+        text: String,
+    },
     /// The applicant must mend fields.
-    RequestCorrection { fields: Vec<FormError> },
+    RequestCorrection {
+        fields: Vec<FormError>,
+    },
     /// The applicant is to be heard on what is intended.
-    Hear { text: String },
-    Forward { to: String, text: String },
+    Hear {
+        text: String,
+    },
+    Forward {
+        to: String,
+        text: String,
+    },
     /// Statutory clocks stand still from today.
-    Pause { text: String },
+    Pause {
+        text: String,
+    },
     Resume,
     /// The deadline of what it waits for becomes this day.
-    Extend { until: Date, text: String },
+    Extend {
+        until: Date,
+        text: String,
+    },
     /// The period of the fiction becomes this day, once.
-    ExtendFiction { until: Date, text: String },
+    ExtendFiction {
+        until: Date,
+        text: String,
+    },
     /// A decided case is opened again.
-    Reopen { text: String },
+    Reopen {
+        text: String,
+    },
     /// An official picks it out of the automatic flow.
-    Take { text: String },
+    Take {
+        text: String,
+    },
     /// Judges a drawn decision without having seen it.
-    Judge { outcome: Outcome, #[serde(default)] result: BTreeMap<String, Value>, text: String },
+    Judge {
+        outcome: Outcome,
+        #[serde(default)]
+        result: BTreeMap<String, Value>,
+        text: String,
+    },
     /// Let the machine look at it again, from the form on.
-    Retry { text: String },
+    Retry {
+        text: String,
+    },
     /// Go on by another version of the workflow.
-    Migrate { flow: String },
+    Migrate {
+        flow: String,
+    },
 }
 
 /// What a person decided.

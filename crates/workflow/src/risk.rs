@@ -2,7 +2,8 @@
 //! `rules/`; nothing of it leaves the house (§ 88 Abs. 5 S. 4 AO as the pattern).
 
 use crate::case::Case;
-use domain::{ApplicationId, Ars, Decimal, Digest, Land, Secret, ServiceName, json};
+use domain::{ApplicationId, Ars, Decimal, Digest, Land, Secret, ServiceName, berlin_iso, json};
+use jiff::Timestamp;
 use rules::StopOver;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -90,6 +91,37 @@ pub struct Stop {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount: Option<StopOver>,
     pub reason: String,
+    /// Who set it and when, where it was set while the program ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Stop {
+    /// What is wrong with it: a switch that would stop nothing.
+    pub fn fault(&self, known: &dyn Fn(&str) -> bool) -> Option<String> {
+        let empty = self.reason.trim().is_empty().then(|| "a reason is missing".to_owned());
+        self.place.fault(known).or_else(|| self.group.as_ref().and_then(Condition::fault)).or(empty)
+    }
+    /// For the person who gets the case.
+    pub(crate) fn hint(&self) -> String {
+        let since = self.since.map(|at| format!(" seit {}", berlin_iso(at))).unwrap_or_default();
+        let by = self.by.as_ref().map(|by| format!(" durch {by}")).unwrap_or_default();
+        format!("Automatik angehalten{since}{by}: {}", self.reason)
+    }
+}
+
+/// The switches among these that stop an application, whatever it comes to or above an amount.
+pub(crate) fn stopping<'s>(
+    stops: impl IntoIterator<Item = &'s Stop>,
+    service: &ServiceName,
+    ars: &Ars,
+    data: &Value,
+) -> Vec<&'s Stop> {
+    let covers =
+        |stop: &&Stop| stop.place.covers(service, ars) && stop.group.as_ref().is_none_or(|group| group.holds(data));
+    stops.into_iter().filter(covers).collect()
 }
 
 impl Place {
@@ -97,6 +129,12 @@ impl Place {
         self.service.as_ref().is_none_or(|s| s == service.as_str())
             && self.land.as_ref().is_none_or(|l| Land::from_short(l) == Some(ars.land()))
             && self.ars.as_ref().is_none_or(|a| a == ars.as_str())
+    }
+
+    /// The Land that it lies in, where it lies in one.
+    pub(crate) fn land(&self) -> Option<Land> {
+        let land = self.land.as_deref().and_then(Land::from_short);
+        land.or_else(|| self.ars.clone().and_then(|ars| Ars::new(ars).ok()).map(|ars| ars.land()))
     }
 
     /// What is wrong with it: a place that does not exist would match nothing, silently.
@@ -139,8 +177,7 @@ impl Risk {
         };
         let draws = self.sample.iter().map(|d| ("[[sample]]", d.place.fault(known).or_else(|| share(d))));
         let flags = self.flag.iter().map(|f| ("[[flag]]", f.place.fault(known).or_else(|| f.condition.fault())));
-        let group = |stop: &Stop| stop.group.as_ref().and_then(Condition::fault);
-        let stops = self.stop.iter().map(|s| ("[[stop]]", s.place.fault(known).or_else(|| group(s))));
+        let stops = self.stop.iter().map(|s| ("[[stop]]", s.fault(known)));
         match draws.chain(flags).chain(stops).find_map(|(what, fault)| Some((what, fault?))) {
             Some((what, fault)) => Err(format!("{what} {fault}; it would do nothing")),
             None => Ok(()),
@@ -170,15 +207,6 @@ impl Risk {
 
     pub(crate) fn flagged(&self, service: &ServiceName, ars: &Ars, data: &Value) -> bool {
         self.flag.iter().any(|flag| flag.place.covers(service, ars) && flag.condition.holds(data))
-    }
-
-    /// Whether a switch stops this application whatever it comes to, and which amounts stop it.
-    pub(crate) fn stopped(&self, service: &ServiceName, ars: &Ars, data: &Value) -> (bool, Vec<StopOver>) {
-        let covers =
-            |stop: &&Stop| stop.place.covers(service, ars) && stop.group.as_ref().is_none_or(|group| group.holds(data));
-        let matching: Vec<&Stop> = self.stop.iter().filter(covers).collect();
-        let amounts = matching.iter().filter_map(|stop| stop.amount.clone()).collect();
-        (matching.iter().any(|stop| stop.amount.is_none()), amounts)
     }
 }
 

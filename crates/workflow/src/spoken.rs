@@ -1,6 +1,6 @@
 //! What the applicant says about a case, and what follows from it. Whatever it is, it is kept in the file.
 
-use crate::case::{Case, CaseState, WorkKind};
+use crate::case::{Case, CaseState};
 use crate::correspondence::{Message, Said};
 use crate::effects::Document;
 use crate::flow::{Exit, Kind};
@@ -39,12 +39,9 @@ impl Machine<'_> {
             Said::HearingReply { .. } => self.replied(),
             Said::Retrieved => self.retrieved(message),
         }
-        // The history reads in the order in which it happened.
-        let mut after = self.effects.split_off(at);
         let actor = message.sender.name.as_str().to_owned();
         let action = format!("message.{}", message.body.as_str());
-        self.log_way(&actor, action, &from, json!({ "document": message.key(), "content": digest }));
-        self.effects.append(&mut after);
+        self.log_before(at, &actor, action, &from, json!({ "document": message.key(), "content": digest }));
     }
 
     fn kind(&self) -> Option<Kind> {
@@ -71,7 +68,9 @@ impl Machine<'_> {
         }
         match self.case.state {
             // Nobody takes the case away under the hands of who works on it.
-            CaseState::Referred | CaseState::Countersign if self.held() => self.case.hint("Der Antrag wurde inzwischen geändert"),
+            CaseState::Referred | CaseState::Countersign if self.held() => {
+                self.case.hint("Der Antrag wurde inzwischen geändert")
+            }
             CaseState::Countersign => self.case.hint("Der Antrag wurde inzwischen geändert"),
             CaseState::Waiting | CaseState::Referred | CaseState::Hearing | CaseState::CorrectionNeeded => {
                 let again = self.flow.interrupts.amendment.clone();
@@ -159,10 +158,5 @@ impl Machine<'_> {
         {
             wait.until = until;
         }
-    }
-
-    /// Whether a control is open that a person may judge.
-    pub fn under_control(&self) -> bool {
-        self.case.work.as_ref().is_some_and(|work| work.kind == WorkKind::Control)
     }
 }

@@ -13,11 +13,13 @@ use crate::matter::{ANSWER, AnswerOnFile, Dossier, Matter};
 use crate::office::Office;
 use crate::official::{Command, Official, Refusal};
 use crate::publish::{self, News};
+use crate::risk::{Stop, stopping};
 use crate::{OnceKey, Validated};
 use domain::{ApplicationId, Decision, Digest, FormError, Land, Outcome, berlin_date, json};
 use jiff::Timestamp;
 use rules::{Context, Facts};
 use serde_json::{Value, json};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// An application arrived.
@@ -57,10 +59,12 @@ impl CaseEvent {
 }
 
 /// What the store knows that bears on a step.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Surroundings {
     /// The application's once-only keys with what others claimed.
     pub once: Vec<(OnceKey, Taken)>,
+    /// Stop switches that stand.
+    pub stops: Arc<[Stop]>,
 }
 
 impl Office {
@@ -172,6 +176,16 @@ impl Office {
         self.entry(case.application_id, case.ars.land(), now, &by.name, "read".into(), &payload)
     }
 
+    /// The audit's lines about a switch that was set or lifted, one for every Land that it concerns.
+    pub fn switched(&self, stop: &Stop, action: &str, by: &str, now: Timestamp) -> Vec<AuditEntry> {
+        let concerns = |land: &Land| stop.place.land().is_none_or(|only| only == *land);
+        let payload = json!({ "stop": stop });
+        // About no application in particular.
+        let none = ApplicationId(Uuid::nil());
+        let lands = Land::ALL.iter().copied().filter(concerns);
+        lands.map(|land| self.entry(none, land, now, by, action.to_owned(), &payload)).collect()
+    }
+
     fn repeated(&self, submission: &Submission, original: ApplicationId, now: Timestamp) -> Vec<Effect> {
         let alias = Alias { alias: submission.application_id, application_id: original };
         let note = self.note(submission, original, "duplicate", now);
@@ -201,13 +215,7 @@ impl Office {
         vec![Effect::KeepConflict(Box::new(conflict)), Effect::Publish(message), Effect::Audit(note)]
     }
 
-    fn note(
-        &self,
-        submission: &Submission,
-        original: ApplicationId,
-        action: &str,
-        now: Timestamp,
-    ) -> AuditEntry {
+    fn note(&self, submission: &Submission, original: ApplicationId, action: &str, now: Timestamp) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
             "ars": submission.envelope.ars, "content": self.for_audit(&submission.content.0),
@@ -229,7 +237,7 @@ impl Office {
         let expected = definition.map(|d| d.attachments.as_slice()).unwrap_or_default();
         let trusted = envelope.evidence.iter().filter(|e| sender.trusts(&e.kind));
         let received_at = self.received_at(submission);
-        let (stopped, stopped_over) = self.settings.risk.stopped(&envelope.service, &envelope.ars, &envelope.data);
+        let stops = self.stopping(submission, surroundings);
         let gap = submission.observed_at.as_second() - received_at.as_second();
         Context {
             decided_at: now,
@@ -244,11 +252,18 @@ impl Office {
             earlier: surroundings.once.iter().map(|(key, taken)| (key.name.clone(), taken.earlier.clone())).collect(),
             sample: self.sampled(submission),
             risk: self.settings.risk.flagged(&envelope.service, &envelope.ars, &envelope.data),
-            stopped,
-            stopped_over,
+            stopped: stops.iter().any(|stop| stop.amount.is_none()),
+            stopped_over: stops.iter().filter_map(|stop| stop.amount.clone()).collect(),
             person_requested: definition.and_then(|d| d.person.as_ref()).is_some_and(filled),
             refer: Vec::new(),
         }
+    }
+
+    /// The stop switches that hold for an application.
+    pub(crate) fn stopping<'s>(&'s self, submission: &Submission, surroundings: &'s Surroundings) -> Vec<&'s Stop> {
+        let envelope = &submission.envelope;
+        let all = self.settings.risk.stop.iter().chain(surroundings.stops.iter());
+        stopping(all, &envelope.service, &envelope.ars, &envelope.data)
     }
 
     /// An application as decisions that need no rules see it.
@@ -261,7 +276,7 @@ impl Office {
             ars: submission.envelope.ars.clone(),
             form_version: form.map(|form| form.version.clone()).unwrap_or_default(),
             form_digest: form.map_or(Digest::of(&[]), |form| form.digest()),
-            data: std::sync::Arc::default(),
+            data: Arc::default(),
             decision_no,
         }
     }

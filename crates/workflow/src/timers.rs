@@ -83,7 +83,12 @@ impl Machine<'_> {
         self.case.unsigned = None;
         self.grant_by_fiction(&fiction);
         self.jump(&fiction.next);
-        self.log_way(self.actor(), "timer.fiction", &from, json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }));
+        self.log_way(
+            self.actor(),
+            "timer.fiction",
+            &from,
+            json!({ "norm": fiction.norm, "day": self.case.clocks.fiction }),
+        );
         self.run();
         true
     }
@@ -103,17 +108,15 @@ impl Machine<'_> {
         }
         if unannounced {
             self.because.push(ReferralReason::Rule);
-            self.case.hint("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden");
+            self.case
+                .hint("Nicht abgerufen, also nicht bekannt gegeben: erneut bereitstellen oder mit der Post senden");
             self.jump(&flow.interrupts.person);
         } else {
             self.leave(Exit::Deadline);
         }
-        // After the log, so that the history reads in the order in which it happened.
         let at = self.effects.len();
         self.run();
-        let mut after = self.effects.split_off(at);
-        self.log_way(self.actor(), "timer.deadline", &from, json!({ "day": day }));
-        self.effects.append(&mut after);
+        self.log_before(at, self.actor(), "timer.deadline", &from, json!({ "day": day }));
     }
 
     /// Nothing personal is kept longer than the retention period.
@@ -146,10 +149,7 @@ impl Machine<'_> {
         let fiction = fiction.and_then(|(fiction, day)| self.moved(day, Period::Months(fiction.months)));
         let fiction = clocks.fiction_extended.or(fiction);
         let before = |day: Option<Date>, days: i64| day.and_then(|day| plus_days(day, -days));
-        let warn = [
-            before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7),
-            before(fiction, FICTION_ALARM_DAYS),
-        ];
+        let warn = [before(inaction, periods.map_or(0, |p| p.warning_weeks) * 7), before(fiction, FICTION_ALARM_DAYS)];
         let next = [inaction, fiction].into_iter().flatten().min();
         let clocks = &mut self.case.clocks;
         clocks.inaction = inaction;

@@ -3,9 +3,9 @@
 mod case;
 
 use super::failures;
-use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, Committed, ConflictRow, OutboxRow};
+use crate::{StoreError, stops};
 use domain::Digest;
 use jiff::Timestamp;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -46,8 +46,40 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     Ok(Committed::new(batch))
 }
 
+/// Whoever sets a switch waits for every batch that is being committed, and those that come then see another generation.
+const SWITCHES: i64 = 0x6475_6e6b_656c_0001;
+
+/// Sets switches, or holds what stands until the end of the transaction; false where others stand than were read.
+async fn switches(tx: &mut PgConnection, batch: &Batch) -> Result<bool, StoreError> {
+    if let (Some(read), true) = (batch.generation, batch.stops.is_empty()) {
+        sqlx::query("select pg_advisory_xact_lock_shared($1)").bind(SWITCHES).execute(&mut *tx).await?;
+        let now: i64 = sqlx::query_scalar(stops::GENERATION).fetch_one(tx).await?;
+        return Ok(now == read);
+    }
+    if batch.stops.is_empty() {
+        return Ok(true);
+    }
+    sqlx::query("select pg_advisory_xact_lock($1)").bind(SWITCHES).execute(&mut *tx).await?;
+    for row in &batch.stops {
+        sqlx::query(stops::SET)
+            .bind(row.stop_id)
+            .bind(&row.body)
+            .bind(Moment(row.since))
+            .bind(&row.actor)
+            .bind(row.lifted_at.map(Moment))
+            .bind(&row.lifted_by)
+            .execute(&mut *tx)
+            .await?;
+    }
+    sqlx::query(stops::MOVE_ON).execute(tx).await?;
+    Ok(true)
+}
+
 /// What another may have been first with, and what makes room for it; false where another was.
 async fn first(tx: &mut PgConnection, batch: &Batch) -> Result<bool, StoreError> {
+    if !switches(tx, batch).await? {
+        return Ok(false);
+    }
     if applications(tx, &batch.applications).await? < batch.applications.len() as u64 {
         return Ok(false);
     }

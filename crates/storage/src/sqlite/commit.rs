@@ -3,9 +3,9 @@
 mod case;
 
 use super::failures;
-use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{AuditRow, Batch, Committed, OutboxRow};
+use crate::{StoreError, stops};
 use domain::Digest;
 use jiff::Timestamp;
 use sqlx::SqliteConnection;
@@ -44,8 +44,33 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
     Ok(Committed::new(batch))
 }
 
+/// Sets switches; false where others stand than the batch was evaluated under. There is one writer at a time.
+async fn switches(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreError> {
+    for row in &batch.stops {
+        sqlx::query(stops::SET)
+            .bind(row.stop_id)
+            .bind(&row.body)
+            .bind(Moment(row.since))
+            .bind(&row.actor)
+            .bind(row.lifted_at.map(Moment))
+            .bind(&row.lifted_by)
+            .execute(&mut *tx)
+            .await?;
+    }
+    if !batch.stops.is_empty() {
+        sqlx::query(stops::MOVE_ON).execute(tx).await?;
+        return Ok(true);
+    }
+    let Some(read) = batch.generation else { return Ok(true) };
+    let now: i64 = sqlx::query_scalar(stops::GENERATION).fetch_one(tx).await?;
+    Ok(now == read)
+}
+
 /// What another may have been first with, and what makes room for it; false where another was.
 async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreError> {
+    if !switches(tx, batch).await? {
+        return Ok(false);
+    }
     for row in &batch.applications {
         let done = sqlx::query(
             "insert into applications (application_id, sender, service, client_id, ars, form_version, content, raw, \

@@ -51,11 +51,7 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     /// Connects and starts consuming. `sender_of` names the configured sender of a RabbitMQ user.
-    pub async fn start(
-        settings: &AmqpSettings,
-        sender_of: SenderOf,
-        clock: Clock,
-    ) -> Result<Self, AmqpError> {
+    pub async fn start(settings: &AmqpSettings, sender_of: SenderOf, clock: Clock) -> Result<Self, AmqpError> {
         let unavailable = |e: lapin::Error| AmqpError::Unavailable(e.to_string());
         let (connection, channel) = settings.connect("consumer").await?;
         channel.basic_qos(PREFETCH, BasicQosOptions { global: false }).await.map_err(unavailable)?;

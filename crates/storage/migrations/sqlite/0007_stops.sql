@@ -1,0 +1,12 @@
+-- Stop switches: what stands, what was lifted, and a number that every change moves on. A batch is committed only under the
+-- number that it was evaluated under.
+create table stops (
+    stop_id        blob primary key,
+    body           blob not null,
+    since          integer not null,
+    actor          text not null,
+    lifted_at      integer,
+    lifted_by      text
+);
+create table stops_generation (number bigint not null);
+insert into stops_generation (number) values (0);

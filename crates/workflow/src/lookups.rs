@@ -1,0 +1,71 @@
+//! Asking registers (Once-Only): the question as it is put, the answer as it is kept.
+
+use crate::case::CaseState;
+use crate::effects::{Document, Effect, Question};
+use crate::flow::{Exit, Lookup, Step};
+use crate::machine::Machine;
+use crate::matter::AnswerOnFile;
+use crate::publish::event_id;
+use domain::{berlin_iso, json};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+impl Machine<'_> {
+    pub fn ask(&mut self, step: &Step, lookup: &Lookup) -> Option<Exit> {
+        let submission = &self.matter.submission;
+        let known =
+            submission.envelope.evidence.iter().any(|e| e.kind == lookup.evidence && submission.sender.trusts(&e.kind));
+        // Without the register the rules say what is missing, and a person decides.
+        if known || !self.office.settings.registers.contains(&lookup.register) {
+            return Some(Exit::Answered);
+        }
+        let data = &submission.envelope.data;
+        let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
+        let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
+        // The same question is not put twice; another one is, where the applicant changed what it asks for.
+        if self
+            .matter
+            .answers
+            .get(&lookup.evidence)
+            .is_some_and(|known| known.question == asked && known.answer.is_some())
+        {
+            return Some(Exit::Answered);
+        }
+        let id = event_id(self.case.application_id, &format!("question/{}/{}", step.id, self.case.path.len()));
+        let body = json!({
+            "question_id": id, "register": lookup.register, "service": self.case.service, "ars": self.case.ars,
+            "evidence": lookup.evidence, "asked_at": berlin_iso(self.now), "question": asked,
+        });
+        self.wait(step, CaseState::Waiting);
+        if let Some(wait) = &mut self.case.wait {
+            wait.question = Some(id);
+        }
+        self.effects.push(Effect::Ask(Box::new(Question {
+            id,
+            application_id: self.case.application_id,
+            register: lookup.register.clone(),
+            service: self.case.service.clone(),
+            ars: self.case.ars.clone(),
+            at: self.now,
+            body: json::canonical(&body),
+        })));
+        None
+    }
+
+    /// A register answered; late answers are only kept.
+    pub fn answered(&mut self, question: Uuid, answer: &AnswerOnFile, document: Option<Document>) {
+        let from = self.case.step.clone();
+        document.into_iter().for_each(|document| self.file(document));
+        let awaited = self.case.wait.as_ref().and_then(|wait| wait.question) == Some(question);
+        let at = self.effects.len();
+        if awaited {
+            self.leave(Exit::Answered);
+            self.run();
+        } else {
+            self.effects.push(Effect::Answered(question));
+        }
+        let found = answer.answer.is_some();
+        let more = json!({ "register": answer.register, "source": answer.source, "found": found, "awaited": awaited });
+        self.log_before(at, &answer.register, "register.answered", &from, more);
+    }
+}
