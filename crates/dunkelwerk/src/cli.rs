@@ -1,5 +1,9 @@
 //! The subcommands and their options; `--help` teaches.
 
+mod incidents;
+
+pub use incidents::{Incidents, IncidentsCommand, Jobs, Lift, Order, Park, Which};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::ApplicationId;
 use std::path::PathBuf;
@@ -105,6 +109,8 @@ pub enum CasesCommand {
     /// Decide stored cases again from their archived rule sets and compare byte for byte; exit status 1 on any difference.
     /// Needs no folder of rules.
     Replay,
+    #[command(flatten)]
+    Failures(IncidentsCommand),
     /// Walk the chain over the audit: any entry changed, inserted, removed or exchanged is named with its place; exit status
     /// 1 on any. Needs the master secret and the sink of the checkpoints.
     Verify {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use worker::StormSettings;
 use workflow::{Official, Risk};
 
 /// The settings file with its defaults.
@@ -22,6 +23,7 @@ struct File {
     audit_sink: Option<PathBuf>,
     official: Vec<Official>,
     register: Vec<RegisterSettings>,
+    storm: StormSettings,
 }
 
 /// How one register is asked: over HTTP at `url`, or by message with `routing_key`.
@@ -51,11 +53,13 @@ fn ten() -> u64 {
 struct Limits {
     /// Days that a claimed receipt may lie before the observed one.
     backdating_days: i64,
+    /// Days after which the raw message of a failure is deleted.
+    failure_days: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { backdating_days: 30 }
+        Self { backdating_days: 30, failure_days: worker::FAILURE_DAYS }
     }
 }
 
@@ -70,9 +74,13 @@ pub struct Config {
     pub workflows: Option<PathBuf>,
     pub senders: Vec<Sender>,
     pub backdating_days: i64,
+    pub failure_days: i64,
+    pub storm: StormSettings,
     pub risk: Risk,
     pub officials: Vec<Official>,
     pub registers: Vec<RegisterSettings>,
+    /// Who is at the terminal.
+    pub user: Option<String>,
     secret_file: Option<PathBuf>,
     audit_sink: Option<PathBuf>,
     /// The settings file itself.
@@ -112,6 +120,12 @@ impl Config {
             return Err(Failure::Usage(text));
         }
         people(&file.official).and_then(|()| registers(&file.register)).map_err(Failure::Usage)?;
+        if let Some(fault) = file.storm.fault() {
+            return Err(Failure::Usage(format!("[storm] {fault}")));
+        }
+        if file.limits.failure_days < 1 {
+            return Err(Failure::Usage("[limits] failure_days must be at least 1".into()));
+        }
         let risk_file = environment("DUNKELWERK_RISK").map(PathBuf::from).or(file.risk_file);
         let risk = risk_file.as_deref().map(risk).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -124,9 +138,12 @@ impl Config {
             workflows: file.workflows,
             senders: file.sender,
             backdating_days: file.limits.backdating_days,
+            failure_days: file.limits.failure_days,
+            storm: file.storm,
             risk,
             officials: file.official,
             registers: file.register,
+            user: environment("USER"),
             secret_file: file.secret_file,
             audit_sink: environment("DUNKELWERK_AUDIT_SINK").map(PathBuf::from).or(file.audit_sink),
             path: path.map(Path::to_owned),

@@ -9,6 +9,7 @@ mod config;
 mod decide;
 mod demo;
 mod failure;
+mod incidents;
 mod intake;
 mod load;
 mod operate;
@@ -77,6 +78,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Cases { command: cli::CasesCommand::Show { application_id, json } } => {
             cases::show(&config, application_id, json).await
         }
+        Command::Cases { command: cli::CasesCommand::Failures(command) } => incidents::run(&config, command).await,
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
         Command::Switch { command } => switch::switch(&config, command).await,

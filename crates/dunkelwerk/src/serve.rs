@@ -17,7 +17,9 @@ use storage::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{Intake, RoleReport, StatusLinks, WebState};
-use worker::{AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime};
+use worker::{
+    AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime, StormSettings,
+};
 use workflow::Office;
 
 /// The clock of the process.
@@ -51,6 +53,8 @@ pub struct Wiring {
     /// Where the audit is witnessed.
     pub audit_sink: Option<PathBuf>,
     pub traced: bool,
+    pub storm: StormSettings,
+    pub failure_days: i64,
 }
 
 /// Runs the command until SIGTERM or SIGINT.
@@ -83,7 +87,9 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     if audit_sink.is_none() && roles.contains(&Role::Timer) {
         tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
     }
-    let process = start(Wiring { office, store, amqp, listen, roles, secret, audit_sink, traced }).await?;
+    let (storm, failure_days) = (config.storm.clone(), config.failure_days);
+    let wiring = Wiring { office, store, amqp, listen, roles, secret, audit_sink, traced, storm, failure_days };
+    let process = start(wiring).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
@@ -114,7 +120,10 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         None => Arc::new(NoBroker),
     };
     let runtime = Runtime { clock: Arc::new(clock), new_id, shutdown: shutdown.clone(), traced: wiring.traced };
-    let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));
+    let pipeline = Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime);
+    let mut pipeline = pipeline.with_storm(wiring.storm.clone());
+    pipeline.failure_days = wiring.failure_days;
+    let pipeline = Arc::new(pipeline);
     let mut tasks = JoinSet::new();
     let mut address = None;
     if wiring.roles.contains(&Role::Worker) {
@@ -129,6 +138,8 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         tasks.spawn(async move { worker::relay(&pipeline).await });
     }
     if wiring.roles.contains(&Role::Timer) {
+        let pipeline_of_jobs = pipeline.clone();
+        tasks.spawn(async move { worker::work_jobs(&pipeline_of_jobs).await });
         let (pipeline, pipeline_of_audit) = (pipeline.clone(), pipeline.clone());
         tasks.spawn(async move { worker::housekeeping(&pipeline).await });
         let (pipeline, secret) = (pipeline_of_audit, wiring.secret.clone());
@@ -190,12 +201,13 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     match role {
         Role::Web => None,
         Role::Timer => {
-            Some(health.audit.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
+            let why = [health.audit.get(), health.jobs.get()].into_iter().flatten().next();
+            Some(why.map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
         }
         Role::Relay => {
             Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
         }
-        Role::Worker => Some(match (health.source.get(), health.store.get()) {
+        Role::Worker => Some(match (health.source.get(), health.store.get().or_else(|| health.parked.get())) {
             (Some(why), _) => RoleReport::unready(name, why),
             (None, Some(why)) => RoleReport::degraded(name, why),
             (None, None) => RoleReport::ready(name),

@@ -101,6 +101,12 @@ impl Pipeline {
         }
     }
 
+    /// What a worker does while nothing arrives: its readiness must not speak of yesterday.
+    pub(crate) async fn idle(&self) {
+        self.flush_marks().await;
+        self.parked().await;
+    }
+
     /// Reads anew what is parked. Where the store does not answer it is what it was.
     pub(crate) async fn read_parked(&self) -> Parked {
         let rows = match self.store.parked().await {

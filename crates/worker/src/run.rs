@@ -73,7 +73,7 @@ async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<St
                 Ok(drained) => in_flight.push_back(handle(pipeline.clone(), drained)),
                 Err(error) => break Some(error.to_string()),
             },
-            () = tokio::time::sleep(FLUSH), if in_flight.is_empty() => pipeline.flush_marks().await,
+            () = tokio::time::sleep(FLUSH), if in_flight.is_empty() => pipeline.idle().await,
         }
     };
     if ended.is_none() {
@@ -126,7 +126,7 @@ pub async fn run_embedded(pipeline: Arc<Pipeline>) {
             }
             Ok(false) => {
                 pipeline.health.source.clear();
-                pipeline.flush_marks().await;
+                pipeline.idle().await;
                 IDLE
             }
             Err(error) => {

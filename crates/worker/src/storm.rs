@@ -5,19 +5,22 @@ use crate::parking::{self, Known, STORM};
 use crate::pipeline::Pipeline;
 use domain::Decimal;
 use jiff::{Timestamp, ToSpan};
+use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use storage::{Committed, ParkRow, StoreError};
 use uuid::Uuid;
 
 /// When it is a storm, and how long it is waited out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct StormSettings {
     /// The time that is looked back on.
     pub seconds: u32,
     /// Failures in it at least: fewer are no storm, whatever their share.
     pub count: u32,
-    /// More than this share of what was tried in it.
+    /// More than this share of what was tried in it, such as "0.5".
+    #[serde(with = "domain::decimal_text")]
     pub share: Decimal,
     /// Kommunen in which a service must be parked for it to be parked everywhere.
     pub places: usize,
@@ -33,6 +36,20 @@ impl Default for StormSettings {
     fn default() -> Self {
         let share = Decimal::new(5, 1);
         Self { seconds: 60, count: 20, share, places: 3, pause_minutes: 15, longest_pause_minutes: 240 }
+    }
+}
+
+impl StormSettings {
+    /// A limit that makes no sense.
+    pub fn fault(&self) -> Option<&'static str> {
+        if self.seconds == 0 || self.count == 0 || self.places == 0 {
+            return Some("seconds, count and places must be at least 1");
+        }
+        if self.share < Decimal::ZERO || self.share >= Decimal::ONE {
+            return Some("share must lie between \"0\" and less than \"1\": more than it has to fail");
+        }
+        let pauses = self.pause_minutes < 1 || self.longest_pause_minutes < self.pause_minutes;
+        pauses.then_some("pause_minutes must be at least 1, and longest_pause_minutes no less")
     }
 }
 
