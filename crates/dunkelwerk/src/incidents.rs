@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::{FailureFilter, FailureRow, IncidentRow, JobRow, Lift, ParkRow, Store};
+use storage::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow, Store};
 use uuid::Uuid;
 use worker::Action;
 
@@ -214,9 +214,8 @@ async fn park(config: &Config, arguments: &cli::Park) -> Result<(), Failure> {
 async fn lift(config: &Config, arguments: &cli::Lift) -> Result<(), Failure> {
     let shop = Shop::open(config, arguments.by.as_deref()).await?;
     let (service, ars) = (arguments.service.as_deref(), arguments.ars.as_deref());
-    let what = Lift { service, ars, by: None };
     let how = (shop.by.as_str(), arguments.reason.as_str());
-    if !worker::lift(&*shop.store, &shop.keys, &what, how, serve::clock()).await? {
+    if worker::lift(&*shop.store, &shop.keys, (service, ars), how, serve::clock()).await? == 0 {
         let parked = shop.store.parked().await?;
         parked.iter().for_each(|row| output::error(&parked_text(row)));
         return Err(Failure::Usage("nothing is parked under exactly this service and ARS".into()));

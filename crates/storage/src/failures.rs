@@ -19,7 +19,7 @@ macro_rules! again {
         " on conflict (failure_id) do update set times = failures.times + excluded.times, \
          last_at = excluded.last_at, cause = excluded.cause, detail = excluded.detail, body = excluded.body, \
          settled_at = null, \
-         outcome = case when failures.state in ('open', 'queued') then failures.outcome end, \
+         outcome = case failures.state when 'open' then failures.outcome when 'queued' then 'failed again' end, \
          state = case when failures.state = 'queued' then 'queued' else 'open' end"
     };
 }
@@ -273,7 +273,7 @@ macro_rules! module {
                     "insert into parked (service, ars, since, until, cause, parked_by) values ($1, $2, $3, $4, $5, $6) \
                      on conflict (coalesce(service, ''), coalesce(ars, ''), parked_by) where lifted_at is null \
                      do update set until = excluded.until, cause = excluded.cause, \
-                     since = case when parked.until < excluded.since then excluded.since else parked.since end",
+                     since = case when parked.until <= excluded.since then excluded.since else parked.since end",
                 )
                 .bind(&row.service)
                 .bind(&row.ars)

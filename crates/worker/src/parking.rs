@@ -162,12 +162,31 @@ pub async fn park(store: &dyn Store, keys: &Keys, row: &ParkRow, now: Timestamp)
     Ok(())
 }
 
-/// Lifts what was parked under exactly this service and place, says so in the log and writes it into the audit; whether there was
-/// something.
+/// Lifts what was parked under exactly this service and place, whoever did it, and what storms parked within; how much that was.
 ///
 /// # Errors
-/// The store does not answer.
+/// The store does not answer; perhaps some of it is lifted.
 pub async fn lift(
+    store: &dyn Store,
+    keys: &Keys,
+    (service, ars): (Option<&str>, Option<&str>),
+    how: (&str, &str),
+    now: Timestamp,
+) -> Result<usize, StoreError> {
+    let mut lifted = usize::from(lift_one(store, keys, &Lift { service, ars, by: None }, how, now).await?);
+    let within = |row: &&ParkRow| {
+        let place = ars.is_none_or(|ars| row.ars.as_deref().is_some_and(|own| own.starts_with(ars)));
+        row.by == STORM && place && service.is_none_or(|service| row.service.as_deref() == Some(service))
+    };
+    for row in store.parked().await?.iter().filter(within) {
+        let what = Lift { service: row.service.as_deref(), ars: row.ars.as_deref(), by: Some(STORM) };
+        lifted += usize::from(lift_one(store, keys, &what, how, now).await?);
+    }
+    Ok(lifted)
+}
+
+/// Lifts exactly this, says so in the log and writes it into the audit; whether there was something.
+pub(crate) async fn lift_one(
     store: &dyn Store,
     keys: &Keys,
     what: &Lift<'_>,

@@ -174,9 +174,8 @@ pub(crate) async fn rules(
     let mut events = Vec::new();
     for (item, dossier) in items.iter().zip(&before) {
         let Some(dossier) = dossier else { continue };
-        // What failed again since the job began was tried by it: a process may have ended before that was noted.
-        let fresh = item.last_at <= job.begun_at;
-        if fresh && matches!(decided(dossier.decision.as_ref()), Decided::RuleFailed(_)) {
+        // What failed again since it was queued was tried: a process may have ended before that was noted.
+        if item.outcome.is_none() && matches!(decided(dossier.decision.as_ref()), Decided::RuleFailed(_)) {
             let (by, seen) = (Official::machine(), dossier.case.version);
             let event = CaseEvent::Commanded { command: command.clone(), by, seen };
             events.push((dossier.case.application_id, event));

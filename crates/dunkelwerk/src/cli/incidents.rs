@@ -106,10 +106,9 @@ pub struct Jobs {
 }
 
 #[derive(Args)]
-#[group(id = "scope", required = true, multiple = true, args = ["service", "ars"])]
 pub struct Park {
     /// This service.
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", required_unless_present = "ars")]
     pub service: Option<String>,
     /// Where the ARS begins so.
     #[arg(long, value_name = "ARS")]
@@ -136,10 +135,9 @@ fn time(text: &str) -> Result<Duration, String> {
 }
 
 #[derive(Args)]
-#[group(id = "lifted", required = true, multiple = true, args = ["service", "ars"])]
 pub struct Lift {
     /// As it was parked.
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", required_unless_present = "ars")]
     pub service: Option<String>,
     /// As it was parked.
     #[arg(long, value_name = "ARS")]

@@ -40,7 +40,7 @@ pub struct FailureRow {
     /// When it was retried or cancelled.
     #[sqlx(try_from = "Maybe<Moment>")]
     pub settled_at: Option<Timestamp>,
-    /// What the last job said of it.
+    /// What the last job said of it; while it is queued, whether it failed again meanwhile.
     pub outcome: Option<String>,
 }
 
