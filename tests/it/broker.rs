@@ -9,7 +9,14 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-pub const QUEUES: [&str; 4] = ["dunkelwerk.applications", "dunkelwerk.results", "dunkelwerk.tasks", "dunkelwerk.dead"];
+pub const QUEUES: [&str; 6] = [
+    "dunkelwerk.applications",
+    "dunkelwerk.results",
+    "dunkelwerk.tasks",
+    "dunkelwerk.dead",
+    "dunkelwerk.registers",
+    "dunkelwerk.answers",
+];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One connection of one user, with publisher confirms.
@@ -67,6 +74,12 @@ impl Broker {
         depths
     }
 
+    /// Publishes what claims to be a register's answer.
+    pub async fn answer(&self, body: &[u8], user: Option<&str>) {
+        let confirmed = self.to("dunkelwerk.answers", "melderegister", body, user, &[]).await;
+        assert!(matches!(confirmed.expect("the broker takes it"), Confirmation::Ack(None)));
+    }
+
     /// Publishes an application and waits until the queue has it.
     pub async fn publish(&self, body: &[u8], user: Option<&str>, headers: &[(&'static str, &str)]) {
         let confirmed = self.send(body, user, headers).await.expect("the broker takes it");
@@ -84,6 +97,17 @@ impl Broker {
         user: Option<&str>,
         headers: &[(&'static str, &str)],
     ) -> Result<Confirmation, lapin::Error> {
+        self.to("dunkelwerk.applications", "hundesteuer.147130000000", body, user, headers).await
+    }
+
+    async fn to(
+        &self,
+        exchange: &str,
+        key: &str,
+        body: &[u8],
+        user: Option<&str>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Confirmation, lapin::Error> {
         let mut table = FieldTable::default();
         for (name, value) in headers {
             table.insert((*name).into(), AMQPValue::LongString((*value).into()));
@@ -93,8 +117,7 @@ impl Broker {
             properties = properties.with_user_id(user.into());
         }
         let options = BasicPublishOptions { mandatory: true, immediate: false };
-        let key = "hundesteuer.147130000000";
-        let sent = self.channel.basic_publish("dunkelwerk.applications".into(), key.into(), options, body, properties);
+        let sent = self.channel.basic_publish(exchange.into(), key.into(), options, body, properties);
         sent.await?.await
     }
 

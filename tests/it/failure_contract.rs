@@ -1,6 +1,6 @@
 //! What a store promises of failures, on both databases: one row a failure, jobs over many, parking.
 
-use crate::rows::{at, failure, granted, id, question};
+use crate::rows::{at, erased, failure, granted, id, question};
 use crate::store_contract::{contract, migrated};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -243,7 +243,7 @@ async fn what_fails_again_is_open_again(store: Arc<dyn Store>) {
 
     // What is erased while it is queued ends its job with the next word.
     assert_eq!(store.begin_job(&job("k", 20), &any, &silent).await.unwrap(), 2);
-    let erased = ["while", "after"].map(id).into();
+    let erased = ["while", "after"].map(erased).into();
     store.commit(Batch { erased, ..Batch::default() }).await.unwrap();
     assert_eq!(store.job_items(id("k").0, 10).await.unwrap(), []);
     store.settle_failures(&[], at(21)).await.unwrap();

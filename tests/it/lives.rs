@@ -173,3 +173,53 @@ async fn a_long_life_with_registers_people_objection_and_reopening() {
         assert_eq!(view.case.state, "decided", "{database}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_its_time_nothing_is_left_but_that_it_was() {
+    use testkit::applications::{SECRET_NAME, SECRET_STREET};
+    for (database, url, _alive) in databases().await {
+        let stage = Stage::new(&url, with_registers(all_sampled(DrawTime::Before))).await;
+        let mut own = permit("Zwiebelfischer-1985");
+        own["data"]["anschrift"]["strasse"] = SECRET_STREET.into();
+        stage.set("2026-05-04T09:00[Europe/Berlin]");
+        let id = stage.apply(&own).await;
+        stage.answers(&Answering::new("melderegister", Some(resident()), stage.now())).await;
+        stage.does(id, "Amsel", json!({ "command": "take", "text": format!("{SECRET_NAME} ruft an") })).await;
+        stage.does(id, "Amsel", json!({ "command": "note", "text": format!("{SECRET_STREET} gibt es nicht") })).await;
+        let grant = json!({ "command": "decide", "outcome": "granted", "text": format!("{SECRET_NAME} wohnt dort.") });
+        stage.does(id, "Amsel", grant).await;
+        let found = async |text: &str| {
+            let lines = crate::tables::Tables::open(&url).await.dump().await;
+            // Bytes are shown in hexadecimal digits.
+            let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+            let said = |line: &&String| line.to_lowercase().contains(&hex) || line.contains(text);
+            lines.iter().filter(said).count()
+        };
+        assert!(found(SECRET_NAME).await > 3 && found(SECRET_STREET).await > 1, "{database}: the search finds it");
+        stage.until("2026-07-01T09:00[Europe/Berlin]").await;
+        assert_eq!(stage.case(id).await.0.state, CaseState::Closed, "{database}");
+        stage.until("2036-06-29T23:59[Europe/Berlin]").await;
+        assert!(found(SECRET_NAME).await > 3, "{database}: ten years are not over");
+        stage.until("2036-07-01T00:00[Europe/Berlin]").await;
+        let (case, _) = stage.case(id).await;
+        assert_eq!(
+            (case.state, found(SECRET_NAME).await, found(SECRET_STREET).await),
+            (CaseState::Erased, 0, 0),
+            "{database}"
+        );
+        assert_eq!(stage.history(id).await.pop().as_deref(), Some("erased"), "{database}: the proof");
+        // The sender's key stays used for ever, and nobody can read it any more.
+        let again = worker_answer(&stage, &own).await;
+        assert_eq!(again, "conflict", "{database}");
+        // What comes later about it is not kept as a message of a case that is no more.
+        let _ = stage.say(id, "objection", json!({ "text": SECRET_NAME })).await;
+        assert_eq!(stage.case(id).await.0.state, CaseState::Erased, "{database}");
+    }
+}
+
+/// The state that the portal is told for an application that it sends.
+async fn worker_answer(stage: &Stage, body: &Value) -> String {
+    let id = crate::stage::new_id();
+    assert_eq!(stage.send_as("portal", body, Some(id)).await, Disposition::Ack);
+    stage.store.status(id).await.unwrap().unwrap().state
+}

@@ -2,7 +2,8 @@
 
 use crate::raw::Raw;
 use crate::rows::{
-    alias, at, case_over, claim, conflict, document, failure, granted, id, identity, question, referred, together,
+    alias, at, case_over, claim, conflict, document, erased, failure, granted, id, identity, question, referred,
+    together,
 };
 use crate::store_contract::contract;
 use domain::Digest;
@@ -26,6 +27,7 @@ fn said(text: &str) -> Vec<u8> {
 fn everything() -> Batch {
     let mut batch = together([referred("a", "1", &["rule"], 0), alias("again", "a"), conflict("other", "a")]);
     batch.applications[0].raw = said("raw");
+    batch.applications[0].identity.client_id = CANARY.into();
     batch.applications[0].content = Digest::of(CANARY.as_bytes());
     batch.cases[0].body = said("body");
     let first = batch.decisions.remove(0);
@@ -70,11 +72,14 @@ async fn an_erased_application_leaves_nothing_that_it_said((store, raw): (Arc<dy
     assert_eq!(raw.holding(CANARY).await, held.map(str::to_owned).into(), "what the search finds");
 
     let gone = CaseRow { body: vec![], ..case_over("a", 1, None) };
-    store.commit(Batch { at: at(9), cases: vec![gone], erased: vec![id("a")], ..Batch::default() }).await.unwrap();
+    store.commit(Batch { at: at(9), cases: vec![gone], erased: vec![erased("a")], ..Batch::default() }).await.unwrap();
     assert_eq!(raw.holding(CANARY).await, [].into());
 
-    let known = store.look_up(&[identity("1")]).await.unwrap();
-    let known = known[0].as_ref().unwrap();
+    let mut tombstone = identity("1");
+    tombstone.client_id = "erased:a".into();
+    let known = store.look_up(&[identity("1"), tombstone]).await.unwrap();
+    assert_eq!(known[0], None, "the sender's key may say something, too");
+    let known = known[1].as_ref().unwrap();
     assert_eq!((known.application_id, known.content.0), (id("a"), [0; 32]), "its identity is taken for ever");
     assert_eq!(store.claims(&[Digest::of(b"household")]).await.unwrap().len(), 1, "claims are keyed digests");
     for name in ["a", "again"] {
@@ -89,7 +94,7 @@ async fn an_erased_application_leaves_nothing_that_it_said((store, raw): (Arc<dy
     assert!(store.status(id("other")).await.unwrap().is_none());
     assert_eq!(store.controls(None).await.unwrap()[0].drawn, 1, "second looks say nothing about a person");
     assert!(store.replayable(None, 10).await.unwrap().is_empty());
-    let again = Batch { at: at(10), erased: vec![id("a")], ..Batch::default() };
+    let again = Batch { at: at(10), erased: vec![erased("a")], ..Batch::default() };
     store.commit(again).await.unwrap();
 }
 
@@ -98,8 +103,7 @@ async fn what_is_erased_with_others_leaves_the_others((store, raw): (Arc<dyn Sto
     let mut others = together([granted("b", "2"), granted("c", "3"), alias("b2", "b"), conflict("b3", "b")]);
     (others.documents, others.questions) = (vec![document("b", "x", 1)], vec![question("c", "melde", 1)]);
     store.commit(others).await.unwrap();
-    let mut erased: Vec<_> = ["a", "c", "nobody"].map(id).into();
-    erased.sort();
+    let erased = ["a", "c", "nobody"].map(erased).into();
     store.commit(Batch { at: at(9), erased, ..Batch::default() }).await.unwrap();
     assert_eq!(raw.holding(CANARY).await, ["cases".to_owned()].into(), "a body stays as the batch leaves it");
     let left = store.case(id("b2")).await.unwrap().unwrap();

@@ -225,3 +225,8 @@ pub fn failure(kind: &str, name: &str, happened: i64) -> FailureRow {
         outcome: None,
     }
 }
+
+/// What is left in the place of an application's key.
+pub fn erased(name: &str) -> storage::ErasedRow {
+    storage::ErasedRow { application_id: id(name), tombstone: format!("erased:{name}") }
+}

@@ -49,6 +49,12 @@ pub enum Command {
         #[command(subcommand)]
         command: SwitchCommand,
     },
+    /// Key figures: what was decided by whom, what waits and why, how second looks judge the machine.
+    Report {
+        /// As JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
     /// Create or upgrade the database schema.
     Migrate,
     /// Declare RabbitMQ exchanges and queues.

@@ -1,6 +1,7 @@
 //! Settings: one TOML file and a few environment variables, read once. Unknown keys are refused.
 
 use crate::failure::Failure;
+use crate::registers::{self, RegisterSettings};
 use domain::{Secret, Sender};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -24,28 +25,6 @@ struct File {
     official: Vec<Official>,
     register: Vec<RegisterSettings>,
     storm: StormSettings,
-}
-
-/// How one register is asked: over HTTP at `url`, or by message with `routing_key`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RegisterSettings {
-    /// As workflows name it.
-    pub name: String,
-    #[serde(default)]
-    pub url: Option<String>,
-    #[serde(default)]
-    pub routing_key: Option<String>,
-    /// File with the bearer token for `url`.
-    #[serde(default)]
-    pub token_file: Option<PathBuf>,
-    /// How long an answer over HTTP may take.
-    #[serde(default = "ten")]
-    pub seconds: u64,
-}
-
-fn ten() -> u64 {
-    10
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,7 +98,7 @@ impl Config {
             let text = format!("sender {}: trusted_evidence names each kind; \"*\" is no kind", sender.name);
             return Err(Failure::Usage(text));
         }
-        people(&file.official).and_then(|()| registers(&file.register)).map_err(Failure::Usage)?;
+        people(&file.official).and_then(|()| registers::check(&file.register)).map_err(Failure::Usage)?;
         if let Some(fault) = file.storm.fault() {
             return Err(Failure::Usage(format!("[storm] {fault}")));
         }
@@ -208,32 +187,24 @@ fn people(officials: &[Official]) -> Result<(), String> {
     }
 }
 
-fn registers(registers: &[RegisterSettings]) -> Result<(), String> {
-    let mut names = BTreeSet::new();
-    for register in registers {
-        if !names.insert(&register.name) {
-            return Err(format!("register {}: is there twice", register.name));
-        }
-        if register.url.is_some() == register.routing_key.is_some() {
-            return Err(format!("register {}: set either url (HTTP) or routing_key (AMQP)", register.name));
-        }
-    }
-    Ok(())
+/// The risk settings: who may read them is a right of its own.
+fn risk(path: &Path) -> Result<Risk, Failure> {
+    let text = private_text(path, "risk file")?;
+    toml::from_str(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
 }
 
-/// The risk settings: who may read them is a right of its own, so the file must not be open to everyone on the machine.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the risk settings")]
-fn risk(path: &Path) -> Result<Risk, Failure> {
+/// A file that must not be open to everyone on the machine.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads files of the settings")]
+pub fn private_text(path: &Path, what: &str) -> Result<String, Failure> {
     use std::os::unix::fs::PermissionsExt;
     const OTHERS: u32 = 0o007;
-    let unreadable = |e: std::io::Error| Failure::Unreachable(format!("risk file {}: {e}", path.display()));
+    let unreadable = |e: std::io::Error| Failure::Unreachable(format!("{what} {}: {e}", path.display()));
     let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode();
     if mode & OTHERS != 0 {
         let path = path.display();
-        return Err(Failure::Usage(format!("risk file {path} is open to everyone; run: chmod o-rwx {path}")));
+        return Err(Failure::Usage(format!("{what} {path} is open to everyone; run: chmod o-rwx {path}")));
     }
-    let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    toml::from_str(&text).map_err(|e| Failure::Usage(format!("{}: {e}", path.display())))
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 /// Readable by its owner only, and there as a whole or not at all: two processes may start at once.

@@ -6,6 +6,7 @@ mod summary;
 use crate::cli::{Demo, Role};
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::registers::Registers;
 use crate::reload::Current;
 use crate::sample::{Generator, Sample, Spot, examples};
 use crate::serve::{self, Process, Wiring};
@@ -40,6 +41,8 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
         let share = SAMPLE.parse().map_err(|_| Failure::Usage(format!("{SAMPLE} is no share")))?;
         config.risk.sample.push(Draw { place: Place::default(), share, time: DrawTime::Before });
     }
+    // Its applicants bring their evidence with them.
+    config.registers.clear();
     let secret = config.secret(&folder.join("secret.key"))?;
     let senders = vec![Config::built_in_sender()?];
     let current = Current::new(load::office(&config, &arguments.sources, senders, &secret)?);
@@ -52,11 +55,13 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let listen = arguments.listen;
     let traced = telemetry.traced();
     let audit_sink = Some(folder.join("audit.ndjson"));
+    let registers = Registers::default();
     let (storm, failure_days) = (config.storm.clone(), config.failure_days);
     let wiring = Wiring {
         office: current,
         store,
         amqp: None,
+        registers,
         listen,
         roles,
         secret,

@@ -15,8 +15,10 @@ mod load;
 mod operate;
 mod output;
 mod pack;
+mod registers;
 mod reload;
 mod replay;
+mod report;
 mod rules_check;
 mod rules_tools;
 mod rules_workflow;
@@ -82,6 +84,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
         Command::Switch { command } => switch::switch(&config, command).await,
+        Command::Report { json } => report::report(&config, json).await,
         Command::Migrate => operate::migrate(&config).await,
         Command::Topology => operate::topology(&config).await,
         Command::Openapi => operate::openapi(),

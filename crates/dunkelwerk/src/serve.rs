@@ -4,6 +4,7 @@ use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
+use crate::registers::Registers;
 use crate::reload::{self, Current, Source};
 use crate::telemetry::Telemetry;
 use crate::{audit_sink, operate, output};
@@ -47,6 +48,7 @@ pub struct Wiring {
     pub office: Current,
     pub store: Arc<dyn Store>,
     pub amqp: Option<AmqpSettings>,
+    pub registers: Registers,
     pub listen: SocketAddr,
     pub roles: Vec<Role>,
     pub secret: Secret,
@@ -77,6 +79,7 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     let store = storage::open(&operate::database_url(config)).await?;
     store.migrate().await?;
     let amqp = config.amqp_url.as_deref().map(AmqpSettings::parse).transpose()?;
+    let registers = Registers::wire(&config.registers, amqp.as_ref())?;
     if let Some(settings) = &amqp {
         worker::check_topology(settings).await?;
     }
@@ -88,7 +91,19 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
         tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
     }
     let (storm, failure_days) = (config.storm.clone(), config.failure_days);
-    let wiring = Wiring { office, store, amqp, listen, roles, secret, audit_sink, traced, storm, failure_days };
+    let wiring = Wiring {
+        office,
+        store,
+        amqp,
+        registers,
+        listen,
+        roles,
+        secret,
+        audit_sink,
+        traced,
+        storm,
+        failure_days,
+    };
     let process = start(wiring).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
@@ -133,18 +148,17 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
             None => _ = tasks.spawn(worker::run_embedded(pipeline)),
         }
     }
+    if wiring.roles.contains(&Role::Worker)
+        && let Some(settings) = wiring.amqp.clone().filter(|_| !wiring.registers.users.is_empty())
+    {
+        tasks.spawn(worker::hear_registers(pipeline.clone(), settings, wiring.registers.users.clone()));
+    }
     if wiring.roles.contains(&Role::Relay) {
         let pipeline = pipeline.clone();
         tasks.spawn(async move { worker::relay(&pipeline).await });
     }
     if wiring.roles.contains(&Role::Timer) {
-        let pipeline_of_jobs = pipeline.clone();
-        tasks.spawn(async move { worker::work_jobs(&pipeline_of_jobs).await });
-        let (pipeline, pipeline_of_audit) = (pipeline.clone(), pipeline.clone());
-        tasks.spawn(async move { worker::housekeeping(&pipeline).await });
-        let (pipeline, secret) = (pipeline_of_audit, wiring.secret.clone());
-        let open = wiring.audit_sink.clone().map(audit_sink::opener);
-        tasks.spawn(async move { worker::sequence(&pipeline, &secret, open).await });
+        time(&mut tasks, &pipeline, &wiring);
     }
     if wiring.roles.contains(&Role::Web) {
         let intake: Arc<dyn Intake> = match wiring.amqp.clone() {
@@ -166,6 +180,24 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         });
     }
     Ok(Process { store, shutdown, address, tasks })
+}
+
+/// The role that makes time pass. Few processes have it, so questions are seldom put twice.
+fn time(tasks: &mut JoinSet<()>, pipeline: &Arc<Pipeline>, wiring: &Wiring) {
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::housekeeping(&p).await });
+    let (p, secret) = (pipeline.clone(), wiring.secret.clone());
+    let open = wiring.audit_sink.clone().map(audit_sink::opener);
+    tasks.spawn(async move { worker::sequence(&p, &secret, open).await });
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::tick(&p).await });
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::work_jobs(&p).await });
+    let (p, names) = (pipeline.clone(), wiring.registers.names());
+    tasks.spawn(async move { worker::watch_registers(&p, names).await });
+    if !wiring.registers.asked.is_empty() {
+        tasks.spawn(worker::ask_registers(pipeline.clone(), wiring.registers.asked.clone()));
+    }
 }
 
 fn state(
@@ -200,19 +232,19 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     let health = &pipeline.health;
     match role {
         Role::Web => None,
-        Role::Timer => {
-            let why = [health.audit.get(), health.jobs.get()].into_iter().flatten().next();
-            Some(why.map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
-        }
-        Role::Relay => {
-            Some(health.relay.get().map_or_else(|| RoleReport::ready(&name), |why| RoleReport::degraded(&name, why)))
-        }
-        Role::Worker => Some(match (health.source.get(), health.store.get().or_else(|| health.parked.get())) {
-            (Some(why), _) => RoleReport::unready(name, why),
-            (None, Some(why)) => RoleReport::degraded(name, why),
-            (None, None) => RoleReport::ready(name),
+        Role::Timer => Some(hindered(name, [health.audit.get(), health.timer.get(), health.jobs.get(), health.registers.get()])),
+        Role::Relay => Some(hindered(name, [health.relay.get()])),
+        Role::Worker => Some(match health.source.get() {
+            Some(why) => RoleReport::unready(name, why),
+            None => hindered(name, [health.store.get(), health.answers.get(), health.parked.get()]),
         }),
     }
+}
+
+/// It works, but not fully where there are troubles.
+fn hindered<const N: usize>(name: String, troubles: [Option<String>; N]) -> RoleReport {
+    let troubles: Vec<String> = troubles.into_iter().flatten().collect();
+    if troubles.is_empty() { RoleReport::ready(name) } else { RoleReport::degraded(name, troubles.join("; ")) }
 }
 
 impl Process {

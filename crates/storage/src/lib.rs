@@ -18,7 +18,7 @@ pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow,
-    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow, ErasedRow,
     FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
     OverviewLine, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow,
     WaitingQuestions,

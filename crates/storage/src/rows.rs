@@ -159,7 +159,7 @@ pub struct Batch {
     pub cases: Vec<CaseRow>,
     /// Retention: of these applications stay identity, case, claims, controls and audit. Content and everything else that says
     /// something about a person is gone.
-    pub erased: Vec<ApplicationId>,
+    pub erased: Vec<ErasedRow>,
     /// All once-only claims of these applications end.
     pub released: Vec<ApplicationId>,
     pub claims: Vec<ClaimRow>,
@@ -187,6 +187,14 @@ pub struct Batch {
     pub failures: Vec<FailureRow>,
     /// Outbox rows of earlier batches that are confirmed by now.
     pub published: Vec<Uuid>,
+}
+
+/// An application whose retention period is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErasedRow {
+    pub application_id: ApplicationId,
+    /// Takes the place of the sender's key, which may say something about a person. Unique as the key was.
+    pub tombstone: String,
 }
 
 /// Proof of a finished transaction: only a store can make one.

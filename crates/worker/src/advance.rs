@@ -8,7 +8,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
 use workflow::{
-    Case, CaseEvent, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal, Surroundings, Taken,
+    Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
+    Surroundings, Taken,
 };
 
 /// How an event went.
@@ -186,6 +187,9 @@ pub(crate) fn taken(rows: &[ClaimRow], own: Option<ApplicationId>) -> Taken {
 pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
     let Row { application, case: stored, decision, documents } = row;
     let case = Case::read(&stored.body).map_err(|e| unreadable("case", &e))?;
+    if case.state == CaseState::Erased {
+        return Err("the case was erased when its retention period was over".to_owned());
+    }
     let kept = KeptApplication {
         application_id: application.application_id,
         sender: &application.identity.sender,

@@ -6,16 +6,22 @@
 mod connect;
 mod consume;
 mod publish;
+mod registers;
 mod topology;
 
 pub use connect::{AmqpError, AmqpSettings};
 pub use publish::{ApplicationPublisher, EventPublisher, Outgoing};
+pub use registers::MessageRegister;
 pub use topology::{check_topology, declare_topology};
 
 pub(crate) use consume::{Consumer, Drained};
+pub(crate) use registers::{Answers, Letter};
 
 /// Header in which our own HTTP intake names the authenticated sender. Believed only from our own user.
 pub(crate) const SENDER_HEADER: &str = "x-dunkelwerk-sender";
 pub(crate) const TRACE_HEADER: &str = "traceparent";
 pub(crate) const APPLICATIONS: &str = "dunkelwerk.applications";
 pub(crate) const DEAD: &str = "dunkelwerk.dead";
+/// Questions to registers, and their answers.
+pub(crate) const QUESTIONS: &str = "dunkelwerk.registers";
+pub(crate) const ANSWERS: &str = "dunkelwerk.answers";

@@ -1,10 +1,11 @@
 //! The applications of one batch: what each is, which keys it has, and what was already evaluated for it.
 
+use crate::pipeline::Pipeline;
 use crate::spans::{self, Process};
 use domain::ApplicationId;
 use opentelemetry::trace::SpanKind;
 use std::collections::HashMap;
-use storage::{Identity, Known};
+use storage::{Identity, Known, StoreError};
 use uuid::Uuid;
 use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
 
@@ -38,6 +39,29 @@ pub(crate) fn identity(submission: &Submission) -> Identity {
         sender: submission.sender.name.as_str().to_owned(),
         service: submission.envelope.service.as_str().to_owned(),
         client_id: submission.envelope.id.as_str().to_owned(),
+    }
+}
+
+impl Pipeline {
+    /// What is known of these applications: by the sender's key, or by what stands for it where it was erased.
+    pub(crate) async fn known(
+        &self,
+        office: &Office,
+        items: &[Item],
+        identities: &[Identity],
+    ) -> Result<Vec<Option<Known>>, StoreError> {
+        let mut known = self.store.look_up(identities).await?;
+        let erased = |((item, identity), known): ((&Item, &Identity), &Option<Known>)| {
+            let envelope = &item.submission.envelope;
+            let tombstone = office.tombstone(&item.submission.sender.name, &envelope.service, &envelope.id);
+            known.is_none().then(|| Identity { client_id: tombstone.as_str().to_owned(), ..identity.clone() })
+        };
+        let erased: Vec<Identity> = items.iter().zip(identities).zip(&known).filter_map(erased).collect();
+        let mut found = self.store.look_up(&erased).await?.into_iter();
+        for slot in known.iter_mut().filter(|slot| slot.is_none()) {
+            *slot = found.next().flatten();
+        }
+        Ok(known)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::failures;
 use jiff::Timestamp;
 use storage::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, ControlRow, DecisionRow, DocumentRow,
-    Identity, OutboxRow, QuestionRow, TaskRow,
+    ErasedRow, Identity, OutboxRow, QuestionRow, TaskRow,
 };
 use workflow::{
     AuditEntry, Case, Claim, Control, Decided, Document, Effect, Kept, Message, Question, Registered, Work,
@@ -66,7 +66,9 @@ pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&
                 raw: c.raw,
                 observed_at: c.observed_at,
             }),
-            Effect::Erase(id) => batch.erased.push(id),
+            Effect::Erase(e) => {
+                batch.erased.push(ErasedRow { application_id: e.application_id, tombstone: e.tombstone });
+            }
             Effect::Audit(entry) => batch.audit.push(audit(entry)),
         }
     }

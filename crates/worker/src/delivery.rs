@@ -64,6 +64,14 @@ impl Cause {
     pub fn case_refused(detail: String) -> Self {
         Self { code: "case_refused", detail }
     }
+    /// What came on the way of registers' answers is none.
+    pub fn unreadable_answer(detail: &str) -> Self {
+        Self { code: "unreadable_answer", detail: detail.to_owned() }
+    }
+    /// Somebody answers for a register that they are not.
+    pub fn foreign_answer(register: &str, user: &str) -> Self {
+        Self { code: "foreign_answer", detail: format!("the user {user:?} may not answer for {register}") }
+    }
     pub fn store_refused(detail: String) -> Self {
         Self { code: "store_refused", detail }
     }

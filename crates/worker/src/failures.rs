@@ -233,7 +233,7 @@ impl Pipeline {
     }
 
     /// Keeps hopeless messages with the source and in the store, parked ones in the store; tries until they are durable there.
-    async fn put_away(&self, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
+    pub(crate) async fn put_away(&self, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
         let mut letters: Vec<(&Delivery, Cause)> = Vec::new();
         for (delivery, disposition) in deliveries.iter().zip(dispositions) {
             match disposition {

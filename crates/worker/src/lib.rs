@@ -30,17 +30,21 @@ mod timer;
 
 pub use advance::{Advanced, dossier};
 pub use amqp::{
-    AmqpError, AmqpSettings, ApplicationPublisher, EventPublisher, Outgoing, check_topology, declare_topology,
+    AmqpError, AmqpSettings, ApplicationPublisher, EventPublisher, MessageRegister, Outgoing, check_topology,
+    declare_topology,
 };
 pub use carry_out::batch;
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
-pub use health::{Health, Trouble, Troubles};
+pub use health::{Health, Registers, Trouble};
 pub use jobs::{Action, begin as begin_job, words as filter_words, work_jobs, work_jobs_once};
 pub use metrics::Metrics;
 pub use parking::{lift, park};
 pub use pipeline::{Clock, FAILURE_DAYS, Pipeline, Runtime};
-pub use registers::{Answer, Asked, Register, Round, ask_once, ask_registers};
+pub use registers::{
+    Answer, Asked, HttpRegister, HttpSettings, Register, Round, ask_once, ask_registers, hear_registers,
+    watch_registers,
+};
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{OpenSink, Sink, entry as audit_entry, link as audit_link, sequence};

@@ -4,6 +4,7 @@ use domain::Outcome;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 use storage::Committed;
@@ -22,6 +23,24 @@ pub struct Word {
     pub reason: String,
 }
 
+/// A register by its name.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Named {
+    pub register: String,
+}
+
+impl From<&str> for Named {
+    fn from(register: &str) -> Self {
+        Self { register: register.to_owned() }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct Answered {
+    pub register: String,
+    pub found: String,
+}
+
 /// All of a worker's figures; clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -34,6 +53,11 @@ pub struct Metrics {
     pub published: Counter,
     pub raced: Counter,
     pub redelivered: Counter,
+    pub questions: Family<Named, Gauge>,
+    pub answers: Family<Answered, Counter>,
+    pub questions_refused: Family<Named, Counter>,
+    pub late_answers: Counter,
+    pub woken: Counter,
     pub queue_age: Histogram,
     pub decision: Histogram,
     pub commit: Histogram,
@@ -53,6 +77,11 @@ impl Metrics {
             published: Counter::default(),
             raced: Counter::default(),
             redelivered: Counter::default(),
+            questions: Family::default(),
+            answers: Family::default(),
+            questions_refused: Family::default(),
+            late_answers: Counter::default(),
+            woken: Counter::default(),
             // Queue age from 1 ms to about nine hours, decisions from 10 µs, commits from 0.5 ms.
             queue_age: Histogram::new(exponential_buckets(0.001, 2.0, 25)),
             decision: Histogram::new(exponential_buckets(0.000_01, 2.0, 14)),
@@ -66,10 +95,21 @@ impl Metrics {
         counter("dunkelwerk_raced", "Batches evaluated again because another worker was first", &metrics.raced);
         counter("dunkelwerk_parked", "Messages kept because their service is parked", &metrics.parked);
         counter("dunkelwerk_redelivered", "Deliveries that came a second time", &metrics.redelivered);
+        counter(
+            "dunkelwerk_late_answers",
+            "Answers of registers to questions that were not open",
+            &metrics.late_answers,
+        );
+        counter("dunkelwerk_cases_woken", "Cases stepped because their timer had come", &metrics.woken);
         let applications = metrics.applications.clone();
         registry.register("dunkelwerk_applications", "Applications by service, Land and outcome", applications);
         registry.register("dunkelwerk_referrals", "Referrals by reason", metrics.referrals.clone());
         registry.register("dunkelwerk_dead_letters", "Dead letters by cause", metrics.dead_letters.clone());
+        let questions = metrics.questions.clone();
+        registry.register("dunkelwerk_questions_waiting", "Open questions by register", questions);
+        registry.register("dunkelwerk_answers", "Answers of registers that were used", metrics.answers.clone());
+        let refused = metrics.questions_refused.clone();
+        registry.register("dunkelwerk_questions_refused", "Questions that a register refused", refused);
         let mut seconds = |name: &str, help: &str, m: &Histogram| {
             registry.register_with_unit(name, help, Unit::Seconds, m.clone());
         };

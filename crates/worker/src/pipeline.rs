@@ -221,7 +221,7 @@ impl Pipeline {
         memory: &mut Memory,
     ) -> Result<Committed, StoreError> {
         let identities: Vec<Identity> = items.iter().map(|item| identity(&item.submission)).collect();
-        let known = self.store.look_up(&identities).await?;
+        let known = self.known(office, items, &identities).await?;
         let events = events(office, items, &identities, known);
         let keys: Vec<Vec<OnceKey>> = events.iter().map(|event| once_keys(office, event)).collect();
         let digests: Vec<_> = keys.iter().flatten().map(|key| key.digest).collect();

@@ -1,17 +1,31 @@
 //! Asking registers (Once-Only): every open question again and again until it is answered. While a register is down only
 //! one question at a time looks whether it is back.
+//!
+//! A register may get the same question twice, under the same id: after a crash, or from two processes at once.
+
+mod answer;
+mod hear;
+mod http;
+mod watch;
+
+pub use hear::hear_registers;
+pub use http::{HttpRegister, HttpSettings};
+pub use watch::watch_registers;
 
 use crate::advance::Advanced;
 use crate::failures;
+use crate::metrics::Answered;
 use crate::pipeline::Pipeline;
 use async_trait::async_trait;
 use domain::ApplicationId;
 use futures::StreamExt;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{QuestionRow, StoreError};
+use uuid::Uuid;
 use workflow::{AnswerOnFile, CaseEvent};
 
 /// How a register may be asked: over HTTP, or by message.
@@ -23,7 +37,7 @@ pub trait Register: Send + Sync {
     async fn ask(&self, question: &QuestionRow) -> Asked;
 }
 
-/// What became of putting a question.
+/// What became of putting a question. What the texts quote may be personal: they are kept, never logged.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Asked {
     Answered(Answer),
@@ -31,7 +45,7 @@ pub enum Asked {
     Sent,
     /// It works, but not with this question; an operator has to look.
     Refused(String),
-    /// It does not work now.
+    /// It does not work now. This text is our own and may be logged.
     Unreachable(String),
 }
 
@@ -40,7 +54,7 @@ pub enum Asked {
 pub struct Answer {
     /// Nothing where it knows nobody.
     pub data: Option<Value>,
-    /// Who says so.
+    /// Who says so; empty: the register itself.
     pub source: String,
     pub at: Timestamp,
 }
@@ -48,13 +62,18 @@ pub struct Answer {
 /// Questions that are put side by side, and that one round takes.
 const SIDE_BY_SIDE: usize = 8;
 const AT_ONCE: u32 = 128;
-/// How long a question that was put is left alone.
+/// How long a question that was put is left alone; one that was sent by message longer each time, so that the queue of a
+/// register that is away does not fill with copies.
 const PATIENCE_SECONDS: i64 = 60;
+/// How often that time doubles at most: about four hours.
+const DOUBLED: i32 = 8;
 /// How long one that was refused is left alone.
 const REFUSED_HOURS: i64 = 1;
 const IDLE: Duration = Duration::from_millis(200);
 /// Shortest and longest pause while a register is down.
 const DOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+/// Pause while the store does not answer.
+const STORE: Duration = Duration::from_secs(2);
 
 /// Asks all registers until shutdown.
 pub async fn ask_registers(pipeline: Arc<Pipeline>, registers: Vec<Arc<dyn Register>>) {
@@ -71,7 +90,7 @@ async fn one(pipeline: Arc<Pipeline>, register: Arc<dyn Register>) {
             Ok(Round::Worked) => {
                 if down {
                     tracing::info!(register = register.name(), "the register answers again");
-                    pipeline.health.registers.clear(register.name());
+                    pipeline.health.registers.up(register.name());
                 }
                 (down, pause) = (false, DOWN.0);
                 Duration::ZERO
@@ -80,17 +99,18 @@ async fn one(pipeline: Arc<Pipeline>, register: Arc<dyn Register>) {
                 if !down {
                     tracing::warn!(register = register.name(), error = %why, "the register does not answer; decisions wait");
                 }
-                pipeline.health.registers.set(register.name(), why);
+                pipeline.health.registers.down(register.name(), (pipeline.runtime.clock)(), why);
                 down = true;
                 pause = (pause * 2).min(DOWN.1);
                 pause
             }
             Err(error) => {
                 tracing::warn!(%error, "questions wait for the store");
-                DOWN.1
+                STORE
             }
         };
         tokio::select! {
+            biased;
             () = pipeline.runtime.shutdown.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
         }
@@ -118,49 +138,96 @@ pub async fn ask_once(pipeline: &Pipeline, register: &dyn Register, limit: u32) 
         return Ok(Round::Idle);
     }
     // Before they are put, so that another process leaves them alone.
-    let ids: Vec<_> = questions.iter().map(|question| question.question_id).collect();
-    pipeline.store.postpone(&ids, later(now, PATIENCE_SECONDS), None).await?;
-    let asked = futures::stream::iter(questions.iter().map(|question| async move { register.ask(question).await }));
-    let asked: Vec<Asked> = asked.buffered(SIDE_BY_SIDE).collect().await;
-    let mut events = Vec::with_capacity(asked.len());
-    let (mut unreached, mut why, mut worked) = (Vec::new(), None, false);
-    for (question, asked) in questions.iter().zip(asked) {
-        match asked {
-            Asked::Answered(answer) => events.push(event(question, answer)),
-            Asked::Sent => worked = true,
-            Asked::Refused(text) => {
-                tracing::error!(register = register.name(), question.id = %question.question_id, error = %text, "a question is refused");
-                let again = later(now, REFUSED_HOURS * 3_600);
-                pipeline.store.postpone(&[question.question_id], again, Some(&text)).await?;
-                pipeline.store.fail(&[failures::question(question, &text, now)]).await?;
-                worked = true;
-            }
-            Asked::Unreachable(text) => {
-                unreached.push(question.question_id);
-                why = Some(text);
-            }
-        }
+    pipeline.store.postpone(&ids(&questions), later(now, PATIENCE_SECONDS), None).await?;
+    let put = put(pipeline, register, &questions).await;
+    answer(pipeline, &put.events).await?;
+    let now = (pipeline.runtime.clock)();
+    let mut patience: BTreeMap<i64, Vec<Uuid>> = BTreeMap::new();
+    for question in put.sent {
+        // Counted twice each time: before it is put and after.
+        let doubled = (question.attempts / 2).clamp(0, DOUBLED);
+        patience.entry(PATIENCE_SECONDS << doubled).or_default().push(question.question_id);
     }
-    if let Some(text) = &why {
-        // At once again, as soon as it answers.
-        pipeline.store.postpone(&unreached, now, Some(text)).await?;
+    for (seconds, ids) in patience {
+        pipeline.store.postpone(&ids, later(now, seconds), None).await?;
     }
-    answer(pipeline, &events).await?;
-    Ok(match why {
-        Some(text) => Round::Down(text),
-        None if worked || !events.is_empty() => Round::Worked,
-        None => Round::Idle,
+    for (id, text) in put.refused {
+        refuse(pipeline, register.name(), id, &text).await?;
+    }
+    let Some((first, behind)) = questions.get(put.done..).unwrap_or_default().split_first() else {
+        return Ok(Round::Worked);
+    };
+    // Who is behind gets its turn as soon as it answers again, and before the one that it did not answer.
+    pipeline.store.postpone(&ids(behind), now, put.unreachable.as_deref()).await?;
+    let seconds = ((1_i64 << first.attempts.clamp(0, DOUBLED)) - 1).min(DOWN.1.as_secs().cast_signed());
+    pipeline.store.postpone(&[first.question_id], later(now, seconds), put.unreachable.as_deref()).await?;
+    Ok(match put.unreachable {
+        Some(why) if put.done == 0 => Round::Down(why),
+        _ => Round::Worked,
     })
+}
+
+/// What became of the questions of one round.
+#[derive(Default)]
+struct Put<'q> {
+    /// So many from the first on were put.
+    done: usize,
+    events: Vec<Event>,
+    sent: Vec<&'q QuestionRow>,
+    refused: Vec<(Uuid, String)>,
+    /// Why the next one was not.
+    unreachable: Option<String>,
+}
+
+/// Puts questions until one is not taken: the others would wait for it just as long.
+async fn put<'q>(pipeline: &Pipeline, register: &dyn Register, questions: &'q [QuestionRow]) -> Put<'q> {
+    let mut put = Put::default();
+    let each: Vec<_> = questions.iter().map(|question| register.ask(question)).collect();
+    let mut asked = futures::stream::iter(each).buffered(SIDE_BY_SIDE);
+    for question in questions {
+        let next = tokio::select! {
+            biased;
+            () = pipeline.runtime.shutdown.cancelled() => None,
+            next = asked.next() => next,
+        };
+        match next {
+            Some(Asked::Answered(answer)) => put.events.push(event(question, answer)),
+            Some(Asked::Sent) => put.sent.push(question),
+            Some(Asked::Refused(text)) => put.refused.push((question.question_id, text)),
+            Some(Asked::Unreachable(text)) => {
+                put.unreachable = Some(text);
+                break;
+            }
+            None => break,
+        }
+        put.done += 1;
+    }
+    put
+}
+
+fn ids(questions: &[QuestionRow]) -> Vec<Uuid> {
+    questions.iter().map(|question| question.question_id).collect()
 }
 
 fn later(now: Timestamp, seconds: i64) -> Timestamp {
     now.checked_add(seconds.seconds()).unwrap_or(now)
 }
 
+/// Leaves a refused question alone for a while, with what the register says of it.
+async fn refuse(pipeline: &Pipeline, register: &str, id: Uuid, text: &str) -> Result<(), StoreError> {
+    tracing::error!(register, question.id = %id, "a question is refused; the reason stands beside it");
+    pipeline.metrics.questions_refused.get_or_create(&register.into()).inc();
+    let again = later((pipeline.runtime.clock)(), REFUSED_HOURS * 3_600);
+    pipeline.store.postpone(&[id], again, Some(text)).await?;
+    let now = (pipeline.runtime.clock)();
+    let rows: Vec<_> = pipeline.store.questions(&[id]).await?.iter().map(|q| failures::question(q, text, now)).collect();
+    pipeline.store.fail(&rows).await
+}
+
 type Event = (ApplicationId, CaseEvent);
 
 /// An answer as what happened to its case.
-pub(crate) fn event(question: &QuestionRow, answer: Answer) -> Event {
+fn event(question: &QuestionRow, answer: Answer) -> Event {
     let body: Value = serde_json::from_slice(&question.body).unwrap_or_default();
     let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let answer = AnswerOnFile {
@@ -168,18 +235,28 @@ pub(crate) fn event(question: &QuestionRow, answer: Answer) -> Event {
         evidence: text("evidence"),
         question: body.get("question").cloned().unwrap_or_default(),
         answer: answer.data,
-        source: answer.source,
+        source: if answer.source.is_empty() { question.register.clone() } else { answer.source },
         at: answer.at,
     };
     (question.application_id, CaseEvent::Answered { question: question.question_id, answer })
 }
 
 /// Steps the cases that got answers.
-pub(crate) async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError> {
+async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError> {
     let results = pipeline.advance(events).await?;
-    let results: Vec<(ApplicationId, Advanced)> = events.iter().map(|(id, _)| *id).zip(results).collect();
-    for (id, result) in results.iter().filter(|(_, result)| !matches!(result, Advanced::Done { .. })) {
-        tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
+    let mut stuck: Vec<(ApplicationId, Advanced)> = Vec::new();
+    for ((id, event), result) in events.iter().zip(results) {
+        match (result, event) {
+            (Advanced::Done { .. }, CaseEvent::Answered { answer, .. }) => {
+                let found = answer.answer.is_some().to_string();
+                let labels = Answered { register: answer.register.clone(), found };
+                pipeline.metrics.answers.get_or_create(&labels).inc();
+            }
+            (result, _) => {
+                tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
+                stuck.push((*id, result));
+            }
+        }
     }
-    failures::stuck(pipeline, &results).await
+    failures::stuck(pipeline, &stuck).await
 }

@@ -102,6 +102,9 @@ pub(crate) async fn messages(
 }
 
 fn body(item: &FailureRow, patch: Option<&Value>) -> Result<Vec<u8>, String> {
+    if ["unreadable_answer", "foreign_answer"].contains(&item.cause.as_str()) {
+        return Err("what a register said is not said again: its question is put again by itself".to_owned());
+    }
     if item.body.is_empty() {
         return Err("its body is empty, or was deleted after its time".to_owned());
     }

@@ -17,7 +17,7 @@ const BATCH: usize = 256;
 const LINGER: Duration = Duration::from_millis(5);
 const IN_FLIGHT: usize = 2;
 /// Pause of the supervisor after a failure.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a leased row is ours. Longer than any batch, shorter than patience with a crashed worker.
 const LEASE_SECONDS: i64 = 60;
 const IDLE: Duration = Duration::from_millis(50);

@@ -53,6 +53,8 @@ async fn wake(pipeline: &Pipeline, limit: u32) -> Result<usize, StoreError> {
     let events: Vec<_> = due.iter().map(|id| (*id, CaseEvent::Woken)).collect();
     let results: Vec<(ApplicationId, Advanced)> = due.iter().copied().zip(pipeline.advance(&events).await?).collect();
     failures::stuck(pipeline, &results).await?;
+    let done = results.iter().filter(|(_, result)| matches!(result, Advanced::Done { .. })).count();
+    pipeline.metrics.woken.inc_by(done as u64);
     // What cannot be stepped must not be in front for ever: it comes again later.
     let now = (pipeline.runtime.clock)();
     for (id, _) in results.iter().filter(|(_, result)| failures::trouble(result).is_some()) {

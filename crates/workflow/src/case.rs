@@ -349,3 +349,26 @@ impl Case {
         self.work.as_ref()?.claim.as_ref().filter(|claim| now < claim.until)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_older_program_writes_back_what_a_newer_one_wrote() {
+        let newer = json!({
+            "application_id": "00000000-0000-0000-0000-000000000001", "service": "hundesteuer", "ars": "147130000000",
+            "sender": "portal", "id": "a", "flow": "7", "form_version": "3", "state": "referred", "step": "neu",
+            "clocks": { "received": "2026-11-22" }, "decisions": 1, "mediation": { "since": "2026-11-23" }
+        });
+        let mut case = Case::read(newer.to_string().as_bytes()).unwrap();
+        case.hint("gelesen");
+        let written: Value = serde_json::from_slice(&case.bytes()).unwrap();
+        assert_eq!((&written["mediation"], &written["hints"]), (&newer["mediation"], &json!(["gelesen"])));
+        assert_eq!(Case::read(&case.bytes()).unwrap(), case);
+        // A state that it does not know is a case that it leaves alone.
+        let unknown = newer.to_string().replace("referred", "mediated");
+        assert!(Case::read(unknown.as_bytes()).is_err());
+    }
+}

@@ -35,7 +35,7 @@ pub enum Effect {
     /// Keep another content under a taken id beside the first.
     KeepConflict(Box<Conflict>),
     /// Delete everything personal about the application; digests that nobody can guess stay.
-    Erase(ApplicationId),
+    Erase(Erased),
     /// Write what happened, never to be changed.
     Audit(AuditEntry),
 }
@@ -159,6 +159,15 @@ impl Decided {
 /// Our own types always have a JSON form.
 fn bytes(value: &impl serde::Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// See [`Effect::Erase`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    pub application_id: ApplicationId,
+    /// Stands in the place of the sender's key: the same key gives the same, and nobody without the secret can tell from it
+    /// which one it was. So an id stays used for ever.
+    pub tombstone: String,
 }
 
 /// One claim of a once-only key: `ordinal` counts from 1 and is unique per digest.

@@ -21,6 +21,7 @@ mod official;
 mod once;
 mod operating;
 mod publish;
+mod quality;
 mod replay;
 mod risk;
 mod spoken;
@@ -36,7 +37,7 @@ pub use deciding::Taken;
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, Retention, WorkflowBook, WorkflowError};
 pub use effects::{
-    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Judged, Kept, Message, Question,
+    Alias, AuditEntry, Claim, Conflict, Control, Decided, Document, Effect, Erased, Judged, Kept, Message, Question,
     Registered, Stored,
 };
 pub use matter::{AnswerOnFile, Dossier, Kept as KeptApplication, Unreadable};
@@ -44,6 +45,7 @@ pub use office::{Office, Settings};
 pub use official::{Command, Deputy, Official, Refusal, Right, Verdict};
 pub use once::OnceKey;
 pub use operating::operated;
+pub use quality::{Rate, rate};
 pub use replay::{Replay, ReplayError, Replayer};
 pub use risk::{Condition, Draw, DrawTime, Flag, Place, Risk, Stop};
 pub use rules::EarlierClaim;

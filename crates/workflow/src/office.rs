@@ -7,7 +7,9 @@ use crate::definition::WorkflowBook;
 use crate::once;
 use crate::risk::Risk;
 use crate::{Official, OnceKey, Validated};
-use domain::{ApplicationId, Decision, Digest, FormError, Outcome, Secret, Sender, ServiceName, berlin_date};
+use domain::{
+    ApplicationId, ClientId, Decision, Digest, FormError, Outcome, Secret, Sender, SenderName, ServiceName, berlin_date,
+};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rules::{Archived, RuleBook};
@@ -35,6 +37,7 @@ pub struct Office {
     once_secret: Secret,
     sample_secret: Secret,
     audit_secret: Secret,
+    erasure_secret: Secret,
     pub(crate) audit_keys: audit::Keys,
 }
 
@@ -47,6 +50,7 @@ impl Office {
             once_secret: secret.derive("once-only"),
             sample_secret: secret.derive("sample"),
             audit_secret: secret.derive("audit-content"),
+            erasure_secret: secret.derive("erasure"),
             audit_keys: audit::Keys::new(secret),
         }
     }
@@ -162,6 +166,14 @@ impl Office {
         let set = self.rules.rule_set(&decision.service, &decision.ars);
         let set = set.filter(|_| decision.outcome != Outcome::CorrectionNeeded);
         self.rules.archive(&decision.service, &decision.ars, set.map(|set| &**set), &form.text)
+    }
+
+    /// What stands for a sender's key after its application was erased; see [`crate::Erased`].
+    pub fn tombstone(&self, sender: &SenderName, service: &ServiceName, id: &ClientId) -> ClientId {
+        let mac =
+            self.erasure_secret.mac([sender.as_str(), "/", service.as_str(), "/", id.as_str()].map(str::as_bytes));
+        // INVARIANT: these are few characters, all of them allowed in a key.
+        ClientId::new(format!("erased:{}", mac.hex())).unwrap_or_else(|_| id.clone())
     }
 
     pub(crate) fn sampled(&self, submission: &Submission) -> bool {

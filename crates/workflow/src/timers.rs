@@ -1,7 +1,7 @@
 //! Timers and statutory clocks: what happens because a day has come, and which day that will be.
 
 use crate::case::CaseState;
-use crate::effects::Effect;
+use crate::effects::{Effect, Erased};
 use crate::flow::{Exit, Kind};
 use crate::machine::Machine;
 use calendar::{Period, Place, plus_days};
@@ -131,7 +131,10 @@ impl Machine<'_> {
         self.case.hints.clear();
         self.case.unsigned = None;
         let norm = self.definition().and_then(|d| d.retention.as_ref()).map(|r| r.norm.clone());
-        self.effects.push(Effect::Erase(self.case.application_id));
+        let tombstone = self.office.tombstone(&self.case.sender, &self.case.service, &self.case.id);
+        self.case.id = tombstone.clone();
+        let (application_id, tombstone) = (self.case.application_id, tombstone.as_str().to_owned());
+        self.effects.push(Effect::Erase(Erased { application_id, tombstone }));
         self.log(self.actor(), "erased", json!({ "norm": norm, "decisions": self.case.decisions }));
     }
 

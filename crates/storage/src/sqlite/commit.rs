@@ -97,8 +97,8 @@ async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreEr
             return Ok(false);
         }
     }
-    for id in &batch.erased {
-        case::erase(tx, *id).await?;
+    for row in &batch.erased {
+        case::erase(tx, row).await?;
     }
     for id in &batch.released {
         case::release(tx, *id).await?;

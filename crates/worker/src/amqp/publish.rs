@@ -17,29 +17,35 @@ use uuid::Uuid;
 
 /// After this a confirmation counts as unknown: the message is sent again under the same id.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(10);
-const PERSISTENT: u8 = 2;
+pub(super) const PERSISTENT: u8 = 2;
 
 /// A connection with its channel in confirm mode.
 type Open = Arc<(Connection, Channel)>;
 
 /// A publishing connection that is rebuilt when it broke.
 #[derive(Clone)]
-struct Line {
+pub(super) struct Line {
     settings: AmqpSettings,
     open: Arc<Mutex<Option<Open>>>,
     name: &'static str,
 }
 
-struct Envelope {
-    exchange: ShortString,
-    routing_key: ShortString,
-    properties: BasicProperties,
-    body: Vec<u8>,
+/// A message with where it goes.
+pub(super) struct Envelope {
+    pub exchange: ShortString,
+    pub routing_key: ShortString,
+    pub properties: BasicProperties,
+    pub body: Vec<u8>,
 }
 
 impl Line {
-    fn new(settings: AmqpSettings, name: &'static str) -> Self {
+    pub fn new(settings: AmqpSettings, name: &'static str) -> Self {
         Self { settings, open: Arc::default(), name }
+    }
+
+    /// The user of its connection.
+    pub fn user(&self) -> &str {
+        self.settings.user()
     }
 
     async fn channel(&self) -> Result<Open, AmqpError> {
@@ -90,7 +96,7 @@ impl Line {
     }
 
     /// The same where all must arrive.
-    async fn send_all(&self, messages: Vec<Envelope>) -> Result<(), PublishError> {
+    pub async fn send_all(&self, messages: Vec<Envelope>) -> Result<(), PublishError> {
         let arrived = self.send(messages).await?;
         let refused = arrived.iter().filter(|arrived| !**arrived).count();
         if refused > 0 { Err(PublishError::Refused { refused, total: arrived.len() }) } else { Ok(()) }
@@ -192,7 +198,7 @@ impl ApplicationPublisher {
 
     /// Sends in one confirm window; `Ok` means the queue has every one.
     pub async fn send(&self, applications: Vec<Outgoing>) -> Result<(), PublishError> {
-        let user = self.line.settings.user().to_owned();
+        let user = self.line.user().to_owned();
         let envelope = |a: Outgoing| {
             let sender = a.sender.map(|s| (SENDER_HEADER, s));
             let trace = a.traceparent.map(|t| (TRACE_HEADER, t));

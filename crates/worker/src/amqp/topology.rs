@@ -1,12 +1,14 @@
 //! Exchanges and queues of the contract. `topology` declares them; `serve` only looks whether they are there.
 
 use super::connect::{AmqpError, AmqpSettings};
-use super::{APPLICATIONS, DEAD};
+use super::{ANSWERS, APPLICATIONS, DEAD, QUESTIONS};
 use lapin::ExchangeKind;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
-const NAMES: [&str; 4] = [APPLICATIONS, DEAD, "dunkelwerk.results", "dunkelwerk.tasks"];
+const NAMES: [&str; 6] = [APPLICATIONS, DEAD, "dunkelwerk.results", "dunkelwerk.tasks", QUESTIONS, ANSWERS];
+/// What the program itself reads.
+const READ: [&str; 2] = [APPLICATIONS, ANSWERS];
 
 /// Messages a queue holds before it refuses more; nothing is ever dropped from its head.
 const MAX_LENGTH: i64 = 5_000_000;
@@ -42,7 +44,7 @@ fn arguments(name: &str) -> FieldTable {
     table.insert("x-queue-type".into(), text("quorum"));
     table.insert("x-max-length".into(), AMQPValue::LongLongInt(MAX_LENGTH));
     table.insert("x-overflow".into(), text("reject-publish"));
-    if name == APPLICATIONS {
+    if READ.contains(&name) {
         table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
         table.insert("x-dead-letter-exchange".into(), text(DEAD));
         table.insert("x-dead-letter-strategy".into(), text("at-least-once"));
@@ -58,9 +60,11 @@ pub async fn check_topology(settings: &AmqpSettings) -> Result<(), AmqpError> {
         let found = channel.exchange_declare(name.into(), ExchangeKind::Topic, passive, FieldTable::default()).await;
         found.map_err(|e| AmqpError::Topology(format!("the exchange {name} is missing ({e})")))?;
     }
-    let passive = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
-    let found = channel.queue_declare(APPLICATIONS.into(), passive, FieldTable::default()).await;
-    found.map_err(|e| AmqpError::Topology(format!("the queue {APPLICATIONS} is missing ({e})")))?;
+    for name in READ {
+        let passive = QueueDeclareOptions { passive: true, durable: true, ..QueueDeclareOptions::default() };
+        let found = channel.queue_declare(name.into(), passive, FieldTable::default()).await;
+        found.map_err(|e| AmqpError::Topology(format!("the queue {name} is missing ({e})")))?;
+    }
     let _ = connection.close(200, "done".into()).await;
     Ok(())
 }

@@ -4,7 +4,7 @@ use super::{bytes, column};
 use crate::StoreError;
 use crate::cases::{erasure, second_ids};
 use crate::columns::{Day, Moment, Words};
-use crate::rows::{CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, QuestionRow, TaskRow};
+use crate::rows::{CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ErasedRow, QuestionRow, TaskRow};
 use domain::{ApplicationId, Digest};
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
@@ -64,13 +64,16 @@ fn bound(text: &'static str, rows: &[&CaseRow]) -> Query<'static, Postgres, PgAr
         .bind(column(rows, |r| r.wake_at.map(Moment)))
 }
 
-pub(super) async fn erase(tx: &mut PgConnection, ids: &[ApplicationId]) -> Result<(), StoreError> {
-    if ids.is_empty() {
+pub(super) async fn erase(tx: &mut PgConnection, rows: &[ErasedRow]) -> Result<(), StoreError> {
+    if rows.is_empty() {
         return Ok(());
     }
-    let ids = column(ids, |id| id.0);
-    query("update applications set raw = '', content = $2 where application_id = any($1)")
+    let ids = column(rows, |row| row.application_id.0);
+    let update = "update applications a set raw = '', content = $3, client_id = u.tombstone \
+                  from unnest($1::uuid[], $2::text[]) as u(id, tombstone) where a.application_id = u.id";
+    query(update)
         .bind(&ids)
+        .bind(column(rows, |row| row.tombstone.clone()))
         .bind(bytes(&Digest([0; 32])))
         .execute(&mut *tx)
         .await?;

@@ -3,7 +3,7 @@
 use crate::StoreError;
 use crate::cases::{erasure, second_ids};
 use crate::columns::{Day, Moment, Words};
-use crate::rows::{Batch, CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, QuestionRow, TaskRow};
+use crate::rows::{Batch, CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ErasedRow, QuestionRow, TaskRow};
 use domain::{ApplicationId, Digest};
 use sqlx::{SqliteConnection, query};
 
@@ -34,10 +34,12 @@ pub(super) async fn case(tx: &mut SqliteConnection, row: &CaseRow) -> Result<u64
     Ok(done.execute(tx).await?.rows_affected())
 }
 
-pub(super) async fn erase(tx: &mut SqliteConnection, id: ApplicationId) -> Result<(), StoreError> {
-    query("update applications set raw = x'', content = ?2 where application_id = ?1")
+pub(super) async fn erase(tx: &mut SqliteConnection, row: &ErasedRow) -> Result<(), StoreError> {
+    let id = row.application_id;
+    query("update applications set raw = x'', client_id = ?3, content = ?2 where application_id = ?1")
         .bind(id.0)
         .bind(Digest([0; 32]).0.to_vec())
+        .bind(&row.tombstone)
         .execute(&mut *tx)
         .await?;
     for statement in erasure!("= $1") {
