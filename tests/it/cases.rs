@@ -53,8 +53,9 @@ async fn stored_cases_are_listed_and_shown_with_grounds_and_history() -> Result<
     assert_eq!(case["application"]["body"]["data"]["besondere_umstaende"], "Bitte anrufen");
     assert_eq!(
         (case["history"].as_array().unwrap().len(), &case["history"][0]["action"]),
-        (1, &Value::from("decided"))
+        (2, &Value::from("decided"))
     );
+    assert_eq!(case["history"][1]["action"], "read", "that it was shown before");
     let (text, status) = run(&program, &["cases", "show", "00000000-0000-0000-0000-000000000000"]);
     assert!(status == Some(2) && text.contains("there is no case"), "{text}");
     Ok(())

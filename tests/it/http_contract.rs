@@ -234,6 +234,28 @@ async fn every_answer_has_security_headers_and_operators_get_theirs() {
     assert!(api["paths"]["/api/v1/applications"]["post"]["responses"]["409"].is_object());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn every_described_path_answers_and_every_error_is_documented() {
+    let (_program, _serve, portal) = served();
+    let api = portal.get("/openapi.json").await.json();
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let address = path.replace("{application_id}", "00000000-0000-0000-0000-000000000000");
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let answer = portal.send(portal.request(method, &address)).await;
+            let expected = if path.starts_with("/api/") { 401 } else { 200 };
+            assert_eq!(answer.status, expected, "{path}: {}", answer.text);
+        }
+    }
+    let page = portal.get("/docs/errors").await.text;
+    let document = crate::repository::read("docs/errors/README.md");
+    let codes: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert!(codes.len() > 30, "{codes:?}");
+    for code in codes.iter().filter(|code| !["inhalt"].contains(code)) {
+        assert!(document.contains(&format!("`{code}`")), "docs/errors/README.md does not explain {code}");
+    }
+}
+
 /// What a page loads: the texts of its src and href attributes.
 fn loaded(html: &str) -> Vec<&str> {
     let after = |name| html.split(name).skip(1).filter_map(|rest| rest.split('"').next());

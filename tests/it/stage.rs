@@ -188,7 +188,7 @@ impl Stage {
         let command: Command = serde_json::from_value(command).unwrap();
         let by = officials().into_iter().find(|official| official.name == name).unwrap();
         match self.pipeline.advance(&[(id, CaseEvent::Commanded { command, by, seen })]).await.unwrap().remove(0) {
-            Advanced::Done { version } => Ok(version),
+            Advanced::Done { version, .. } => Ok(version),
             Advanced::Refused(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }

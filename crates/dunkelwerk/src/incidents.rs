@@ -51,9 +51,9 @@ pub async fn run(config: &Config, command: cli::IncidentsCommand) -> Result<(), 
 }
 
 fn filter(which: &cli::Which, state: Option<&str>) -> FailureFilter {
-    let cli::Which { service, ars, cause, kind, sender, since, id } = which.clone();
+    let cli::Which { service, ars, cause, kind, sender, since, id, job } = which.clone();
     let state = state.map(str::to_owned);
-    FailureFilter { kind, cause, service, ars, sender, state, since, failure_id: id, ..FailureFilter::default() }
+    FailureFilter { kind, cause, service, ars, sender, state, since, failure_id: id, job, ..FailureFilter::default() }
 }
 
 /// `cases incidents`

@@ -16,7 +16,8 @@ pub struct BrokerIntake {
 impl Intake for BrokerIntake {
     async fn accept(&self, accepted: Accepted) -> Result<(), IntakeError> {
         let outgoing = Outgoing {
-            routing_key: format!("{}.{}", accepted.service, accepted.ars),
+            // The queue is bound to every key; what cannot be looked up now is found by the worker.
+            routing_key: accepted.about.map_or("message".into(), |(service, ars)| format!("{service}.{ars}")),
             application_id: Some(accepted.application_id),
             sender: Some(accepted.sender.to_string()),
             traceparent: accepted.traceparent,

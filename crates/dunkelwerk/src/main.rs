@@ -8,11 +8,13 @@ mod cli;
 mod config;
 mod decide;
 mod demo;
+mod desk;
 mod failure;
 mod incidents;
 mod intake;
 mod load;
 mod operate;
+mod operations;
 mod output;
 mod pack;
 mod registers;
@@ -77,9 +79,8 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
             RulesCommand::Trial => trial::child(),
         },
         Command::Cases { command: cli::CasesCommand::List(list) } => cases::list(&config, &list).await,
-        Command::Cases { command: cli::CasesCommand::Show { application_id, json } } => {
-            cases::show(&config, application_id, json).await
-        }
+        Command::Cases { command: cli::CasesCommand::Show(show) } => cases::show(&config, &show).await,
+        Command::Cases { command: cli::CasesCommand::Migrate(migrate) } => cases::migrate(&config, &migrate).await,
         Command::Cases { command: cli::CasesCommand::Failures(command) } => incidents::run(&config, command).await,
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,

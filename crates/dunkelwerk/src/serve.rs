@@ -2,6 +2,8 @@
 
 use crate::cli::{Role, Serve};
 use crate::config::Config;
+use crate::desk::PipelineDesk;
+use crate::operations::PipelineOperations;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
 use crate::registers::Registers;
@@ -213,6 +215,8 @@ fn state(
         office,
         store: wiring.store.clone(),
         intake,
+        desk: Arc::new(PipelineDesk(pipeline.clone())),
+        operations: Arc::new(PipelineOperations(pipeline.clone())),
         clock,
         new_id,
         links: StatusLinks::new(wiring.secret.derive("status-link")),

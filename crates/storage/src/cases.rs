@@ -41,9 +41,9 @@ macro_rules! erasure {
 }
 pub(crate) use erasure;
 
-/// One module of reads for a pool type; `$texts` makes rows with a text `value` of the JSON array in `$6`.
+/// One module of reads for a pool type; `$texts!` makes rows with a text `value` of the JSON array in a parameter.
 macro_rules! reads {
-    ($database:ident, $pool:ty, $texts:literal) => {
+    ($database:ident, $pool:ty, $texts:ident) => {
         pub(crate) mod $database {
             use super::*;
 
@@ -90,14 +90,20 @@ macro_rules! reads {
                      and (cast($4 as text) is null or claimed_by = $4) \
                      and ($5 is null or due_at <= $5) \
                      and (cast($6 as text) is null or exists (select 1 from ",
-                    $texts,
+                    $texts!("$6"),
                     " as prefix where substr(tasks.ars, 1, length(prefix.value)) = prefix.value)) \
+                     and (cast($9 as text) is null or service in (select one.value from ",
+                    $texts!("$9"),
+                    " as one)) and (cast($10 as text) is null or kind in (select one.value from ",
+                    $texts!("$10"),
+                    " as one)) and ($11 is null or claimed_until > $11) \
                      order by opened_at, application_id limit $7 offset $8"
                 ));
                 let rows = rows.bind(&filter.reason).bind(&filter.service).bind(&filter.kind).bind(&filter.claimed_by);
                 let rows = rows.bind(filter.overdue_at.map(Moment));
-                let prefixes = (!filter.ars.is_empty()).then(|| serde_json::Value::from(filter.ars.clone()).to_string());
-                let rows = rows.bind(prefixes).bind(i64::from(limit)).bind(i64::from(offset));
+                let list = |words: &[String]| (!words.is_empty()).then(|| serde_json::Value::from(words).to_string());
+                let rows = rows.bind(list(&filter.ars)).bind(i64::from(limit)).bind(i64::from(offset));
+                let rows = rows.bind(list(&filter.services)).bind(list(&filter.kinds)).bind(filter.held_at.map(Moment));
                 Ok(rows.fetch_all(pool).await?)
             }
 
@@ -237,5 +243,15 @@ macro_rules! reads {
     };
 }
 
-reads!(postgres, sqlx::PgPool, "json_array_elements_text(cast($6 as json))");
-reads!(sqlite, sqlx::SqlitePool, "json_each($6)");
+macro_rules! postgres_texts {
+    ($parameter:literal) => {
+        concat!("json_array_elements_text(cast(", $parameter, " as json))")
+    };
+}
+macro_rules! sqlite_texts {
+    ($parameter:literal) => {
+        concat!("json_each(", $parameter, ")")
+    };
+}
+reads!(postgres, sqlx::PgPool, postgres_texts);
+reads!(sqlite, sqlx::SqlitePool, sqlite_texts);

@@ -63,7 +63,7 @@ macro_rules! free {
     };
 }
 
-/// True for failures that a filter wants; its parameters are the first eleven, see `chosen`. `$texts` begins what makes rows
+/// True for failures that a filter wants; its parameters are the first twelve, see `chosen`. `$texts` begins what makes rows
 /// with a text `value` of a JSON array.
 macro_rules! wanted {
     ($texts:literal, $end:literal) => {
@@ -73,7 +73,7 @@ macro_rules! wanted {
              and (cast($4 as text) is null or substr(ars, 1, length($4)) = $4) \
              and (cast($5 as text) is null or sender = $5) \
              and state = coalesce(cast($6 as text), state) and ($7 is null or last_at >= $7) \
-             and ($8 is null or failure_id = $8) \
+             and ($8 is null or failure_id = $8) and ($12 is null or job = $12) \
              and (cast($9 as text) is null or exists (select 1 from ",
             $texts,
             "$9",
@@ -104,6 +104,7 @@ macro_rules! chosen {
             .bind(array(&$filter.places))
             .bind(array(&$filter.services))
             .bind($filter.released)
+            .bind($filter.job)
     };
 }
 
@@ -127,7 +128,7 @@ macro_rules! module {
                 let rows = sqlx::query_as(concat!(
                     "select * from failures where ",
                     wanted!($texts, $end),
-                    " and failure_id > $12 order by failure_id limit $13"
+                    " and failure_id > $13 order by failure_id limit $14"
                 ));
                 let rows = chosen!(rows, filter).bind(after.unwrap_or_default()).bind(i64::from(limit));
                 Ok(rows.fetch_all(pool).await?)
@@ -181,7 +182,7 @@ macro_rules! module {
                     return Ok((total.bind(job.job_id).fetch_one(tx).await?, false));
                 }
                 let taken = sqlx::query(concat!(
-                    "update failures set state = 'queued', job = $12, outcome = null where state = 'open' \
+                    "update failures set state = 'queued', job = $13, outcome = null where state = 'open' \
                      and failure_id in (select failure_id from failures where state = 'open' and ",
                     wanted!($texts, $end),
                     " order by failure_id",

@@ -254,6 +254,8 @@ pub struct Status {
     #[sqlx(try_from = "Uuid")]
     pub application_id: ApplicationId,
     pub state: String,
+    /// See [`CaseRow::body`]; empty where there is no case.
+    pub case_body: Vec<u8>,
     pub decision: Option<Vec<u8>>,
 }
 

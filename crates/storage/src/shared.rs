@@ -105,7 +105,7 @@ macro_rules! reads {
 
             pub(crate) async fn status(pool: &$pool, id: ApplicationId) -> Result<Option<Status>, StoreError> {
                 let decided = sqlx::query_as(
-                    "select c.application_id, c.state, d.decision from cases c \
+                    "select c.application_id, c.state, c.body as case_body, d.decision from cases c \
                      left join decisions d on d.application_id = c.application_id \
                      where c.application_id = coalesce((select application_id from aliases where alias = $1), $1) \
                      order by d.decision_no desc limit 1",
@@ -123,7 +123,12 @@ macro_rules! reads {
                 .bind(id.0)
                 .fetch_optional(pool)
                 .await?;
-                Ok(undecided.map(|(state,)| Status { application_id: id, state, decision: None }))
+                Ok(undecided.map(|(state,)| Status {
+                    application_id: id,
+                    state,
+                    case_body: Vec::new(),
+                    decision: None,
+                }))
             }
 
             pub(crate) async fn overview(pool: &$pool, now: Timestamp) -> Result<Overview, StoreError> {

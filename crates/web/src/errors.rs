@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 24] = [
+const CODES: [Code; 36] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -45,9 +45,21 @@ const CODES: [Code; 24] = [
     code("not_an_object", 400, "The body is JSON, but not an object.", "Send one envelope, not a list."),
     code("unknown_field", 400, "The envelope has a field that does not exist.", "Form fields belong into data."),
     code(
+        "is_message",
+        400,
+        "The body speaks about a case (it has a kind), but the address takes applications.",
+        "Send it to /api/v1/applications/{application_id}/messages.",
+    ),
+    code(
+        "invalid_query",
+        400,
+        "A parameter of the address does not exist, or says nothing.",
+        "Mend the one that the detail names.",
+    ),
+    code(
         "invalid_field",
         400,
-        "A field of the envelope is missing or has the wrong form.",
+        "A field of the envelope or message is missing or has the wrong form.",
         "Mend the field that the \
         detail names. Violations of the form itself are no error: they become a decision correction_needed.",
     ),
@@ -69,17 +81,55 @@ const CODES: [Code; 24] = [
         "Use the status_url of the receipt, or \
         the token of the sender.",
     ),
+    code(
+        "unknown_case",
+        404,
+        "There is no such case, or it is none of yours. Over RabbitMQ: a message about a case of which this sender knows nothing.",
+        "See GET /api/v1/tasks; a message names application_id, or application (your key) with service.",
+    ),
+    code(
+        "unknown_failure",
+        404,
+        "There is no such failure or order over failures, or it is none of yours.",
+        "See GET /api/v1/incidents and GET /api/v1/incidents/jobs.",
+    ),
     code("unknown_path", 404, "There is nothing at this path.", "See /docs."),
     code("method_not_allowed", 405, "The path does not take this method.", "See the Allow header."),
     code(
         "id_conflict",
         409,
-        "The id was used for an application with other content.",
+        "The id was used for an application or message with other content.",
         "Use a new id for a new \
-        application; the same application may be sent again at any time.",
+        one; the same may be sent again at any time.",
     ),
+    code(
+        "stale",
+        409,
+        "The case has changed since you looked at it; version, by and since say how far and through whom.",
+        "Look at it again, and decide anew what to do.",
+    ),
+    code("taken", 409, "Somebody else works on the case; by and since say who.", "Wait, or ask them to release it."),
+    code(
+        "wrong_state",
+        409,
+        "The case does not allow it as it stands; the detail says why.",
+        "Often: claim it first. Else look where it stands.",
+    ),
+    code("forbidden", 403, "The official lacks the right for this command.", "Ask somebody who has it."),
     code("too_large", 413, "The body has more than 8 MiB.", "Send attachments by reference."),
     code("unsupported_media_type", 415, "The body is not declared as JSON.", "Send Content-Type: application/json."),
+    code(
+        "invalid_command",
+        422,
+        "The command does not exist, or something in it is missing or wrong.",
+        "Mend what the detail names.",
+    ),
+    code(
+        "broken_case",
+        500,
+        "What is stored of the case cannot be read; it was logged.",
+        "An operator has to look at it.",
+    ),
     code("internal", 500, "An error inside the service; it was logged.", "Send it again with the same id."),
     code(
         "queue_unavailable",
@@ -88,7 +138,18 @@ const CODES: [Code; 24] = [
         "Send it again \
         with the same id after Retry-After seconds.",
     ),
-    code("store_unavailable", 503, "The status cannot be read now.", "Ask again after Retry-After seconds."),
+    code(
+        "store_unavailable",
+        503,
+        "The database does not answer; a case is not shown where the look at it cannot be written down.",
+        "Ask again after Retry-After seconds.",
+    ),
+    code(
+        "no_flow",
+        503,
+        "The version of the workflow to which the case keeps is not loaded.",
+        "Load it again, or move its cases with cases migrate.",
+    ),
     code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
     code("unknown_sender", 0, "Over RabbitMQ: the user of the message is no configured sender.", "Configure it."),
     code(
@@ -97,6 +158,7 @@ const CODES: [Code; 24] = [
         "Over RabbitMQ: the database cannot keep this application.",
         "See the dead letter's detail.",
     ),
+    code("case_refused", 0, "Over RabbitMQ: the case cannot take this message.", "See the dead letter's detail."),
     code("attempts_exhausted", 0, "Over RabbitMQ: processing failed again and again.", "See the dead letter's cause."),
 ];
 
@@ -106,7 +168,7 @@ mod tests {
     use crate::problem::Problem;
     use domain::ApplicationId;
     use domain::json::JsonError;
-    use workflow::Rejection;
+    use workflow::{Refusal, Rejection};
 
     fn every_problem() -> Vec<Problem> {
         let text = String::new;
@@ -122,22 +184,39 @@ mod tests {
             Rejection::UnknownForm { service: text(), version: text(), known: text() },
             Rejection::UnknownSender,
             Rejection::IdempotencyKey,
+            Rejection::IsMessage,
+        ];
+        let refusals = [
+            Refusal::Stale { seen: 1, now: 2 },
+            Refusal::Taken { by: text(), since: text() },
+            Refusal::Forbidden(""),
+            Refusal::State { state: "", text: "" },
+            Refusal::Invalid(text()),
+            Refusal::NoFlow(text()),
         ];
         let own = [
             Problem::Unauthorized,
             Problem::MediaType(None),
             Problem::TooLarge,
             Problem::BodyBroken,
+            Problem::NoMessage(Rejection::NotAnObject),
+            Problem::NoCommand(Rejection::NotAnObject),
+            Problem::Query(text()),
             Problem::Conflict { first: ApplicationId(uuid::Uuid::nil()) },
+            Problem::MessageConflict,
             Problem::QueueUnavailable,
             Problem::StoreUnavailable,
             Problem::UnknownApplication,
+            Problem::UnknownCase,
+            Problem::UnknownFailure,
+            Problem::Broken,
             Problem::UnknownPath,
             Problem::WrongMethod,
             Problem::TimedOut,
             Problem::Internal,
         ];
-        rejections.into_iter().map(Problem::from).chain(own).collect()
+        let refused = refusals.into_iter().map(Problem::refused);
+        rejections.into_iter().map(Problem::from).chain(refused).chain(own).collect()
     }
 
     #[test]

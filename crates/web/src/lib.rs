@@ -1,14 +1,16 @@
-//! The HTTP side: JSON API for senders, health and metrics for operators, read-only German pages for officials.
+//! The HTTP side: JSON API for senders and officials, health and metrics for operators, read-only German pages for officials.
 //!
-//! Decides nothing, writes nothing to the database, names no broker: an application leaves through the [`Intake`] that
-//! the binary wires. Reads no environment and no files; clock and ids are handed in. Start with [`router`].
+//! Decides nothing, writes nothing to the database, names no broker: an application leaves through the [`Intake`], a
+//! command through the [`Desk`] that the binary wires. Reads no environment and no files; clock and ids are handed in. Start with [`router`].
 
 mod api;
 mod body;
+mod desk;
 mod errors;
 mod guard;
 mod intake;
 mod link;
+mod operations;
 mod ops;
 mod pages;
 mod problem;
@@ -16,13 +18,18 @@ mod state;
 mod telemetry;
 
 pub use api::openapi_json;
+pub use desk::{Desk, DeskError, Stepped};
 pub use intake::{Accepted, Intake, IntakeError};
 pub use link::StatusLinks;
+pub use operations::{Operations, Order};
 pub use state::{RoleReport, WebState};
 
 use axum::Router;
 use state::Shared;
 use std::sync::Arc;
+
+/// Documents that whoever judges a drawn case again gets: what came in before the decision, nothing that an official wrote.
+pub(crate) const FACTS: [&str; 4] = ["supplement", "amendment", "answer", "person"];
 
 /// All routes, with limits, security headers and problems around them.
 pub fn router(state: WebState) -> Router {

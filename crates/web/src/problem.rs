@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use domain::ApplicationId;
 use domain::json::MAX_BYTES;
 use serde::Serialize;
-use workflow::Rejection;
+use workflow::{Refusal, Rejection};
 
 /// What went wrong, as the sender must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,17 +17,44 @@ pub(crate) enum Problem {
     BodyBroken,
     /// The envelope is no application.
     Rejected(Rejection),
+    /// The body is no message about a case.
+    NoMessage(Rejection),
+    /// The body is no command.
+    NoCommand(Rejection),
+    /// A parameter of the address is none, or says nothing.
+    Query(String),
+    /// The machine refuses a command.
+    Refused {
+        refusal: Refusal,
+        winner: Option<Box<Winner>>,
+    },
     /// The id is taken by an application with other content.
     Conflict {
         first: ApplicationId,
     },
+    /// The id is taken by a message with other content.
+    MessageConflict,
     QueueUnavailable,
     StoreUnavailable,
     UnknownApplication,
+    UnknownCase,
+    /// No such failure, or no such order over failures.
+    UnknownFailure,
     UnknownPath,
     WrongMethod,
     TimedOut,
+    /// What is stored cannot be read.
+    Broken,
     Internal,
+}
+
+/// Who was first with a case, or holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Winner {
+    /// That the case has now.
+    pub version: i64,
+    pub by: String,
+    pub since: Option<String>,
 }
 
 /// The body on the wire.
@@ -49,20 +76,43 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
     pub application_id: Option<ApplicationId>,
+    /// With `stale` and `taken`: the version that the case has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<i64>,
+    /// With `stale` and `taken`: who changed it last, or holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// With `stale` and `taken`: since when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
 }
 
 impl Problem {
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self::Refused { refusal, winner: None }
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyBroken | Self::Rejected(_) => StatusCode::BAD_REQUEST,
-            Self::Conflict { .. } => StatusCode::CONFLICT,
+            Self::BodyBroken | Self::Rejected(_) | Self::NoMessage(_) | Self::NoCommand(_) | Self::Query(_) => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::Stale { .. } | Refusal::Taken { .. } | Refusal::State { .. } => StatusCode::CONFLICT,
+                Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
+                Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                Refusal::NoFlow(_) => StatusCode::SERVICE_UNAVAILABLE,
+            },
+            Self::Conflict { .. } | Self::MessageConflict => StatusCode::CONFLICT,
             Self::QueueUnavailable | Self::StoreUnavailable | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UnknownApplication | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::UnknownApplication | Self::UnknownCase | Self::UnknownFailure | Self::UnknownPath => {
+                StatusCode::NOT_FOUND
+            }
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Broken | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -72,14 +122,19 @@ impl Problem {
             Self::MediaType(_) => "unsupported_media_type",
             Self::TooLarge => "too_large",
             Self::BodyBroken => "body_incomplete",
-            Self::Rejected(rejection) => rejection.code(),
-            Self::Conflict { .. } => "id_conflict",
+            Self::Rejected(rejection) | Self::NoMessage(rejection) | Self::NoCommand(rejection) => rejection.code(),
+            Self::Query(_) => "invalid_query",
+            Self::Refused { refusal, .. } => refusal.code(),
+            Self::Conflict { .. } | Self::MessageConflict => "id_conflict",
             Self::QueueUnavailable => "queue_unavailable",
             Self::StoreUnavailable => "store_unavailable",
             Self::UnknownApplication => "unknown_application",
+            Self::UnknownCase => "unknown_case",
+            Self::UnknownFailure => "unknown_failure",
             Self::UnknownPath => "unknown_path",
             Self::WrongMethod => "method_not_allowed",
             Self::TimedOut => "timed_out",
+            Self::Broken => "broken_case",
             Self::Internal => "internal",
         }
     }
@@ -91,19 +146,34 @@ impl Problem {
             Self::TooLarge => "The body is too large",
             Self::BodyBroken => "The body did not arrive completely",
             Self::Rejected(_) => "The body is not an application",
+            Self::NoMessage(_) => "The body is not a message about a case",
+            Self::NoCommand(_) => "The body is not a command",
+            Self::Query(_) => "A parameter of the address is wrong",
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::Stale { .. } => "Somebody was first",
+                Refusal::Taken { .. } => "Somebody else is working on it",
+                Refusal::Forbidden(_) => "The right is missing",
+                Refusal::State { .. } => "The case does not allow it as it stands",
+                Refusal::Invalid(_) => "The command is incomplete or wrong",
+                Refusal::NoFlow(_) => "The workflow of the case is not loaded",
+            },
             Self::Conflict { .. } => "The id is taken by another application",
+            Self::MessageConflict => "The id is taken by another message",
             Self::QueueUnavailable | Self::StoreUnavailable => "A part of the service is not reachable",
             Self::UnknownApplication => "There is no such application",
+            Self::UnknownCase => "There is no such case",
+            Self::UnknownFailure => "There is no such failure or order",
             Self::UnknownPath => "There is nothing at this path",
             Self::WrongMethod => "This path does not take this method",
             Self::TimedOut => "The answer took too long",
+            Self::Broken => "What is stored of the case cannot be read",
             Self::Internal => "An error inside the service",
         }
     }
 
     fn detail(&self) -> String {
         match self {
-            Self::Unauthorized => "send Authorization: Bearer with the token of a configured sender".into(),
+            Self::Unauthorized => "send Authorization: Bearer with the token of a configured sender or official".into(),
             Self::MediaType(None) => "send Content-Type: application/json".into(),
             Self::MediaType(Some(given)) => format!("send Content-Type: application/json instead of {given:.100}"),
             Self::TooLarge => {
@@ -111,17 +181,35 @@ impl Problem {
             }
             Self::BodyBroken => "the connection ended within the body; send it again with the same id".into(),
             Self::Rejected(rejection) => rejection.to_string(),
+            Self::NoMessage(Rejection::NotAnObject) => "the body must be one JSON object with id and kind".into(),
+            Self::NoCommand(Rejection::NotAnObject) => {
+                "the body must be one JSON object with version and command".into()
+            }
+            Self::NoMessage(rejection) | Self::NoCommand(rejection) => rejection.to_string(),
+            Self::Query(text) => text.clone(),
+            Self::Refused { refusal, winner } => match (refusal, winner.as_deref()) {
+                (Refusal::Stale { .. }, Some(Winner { by, since: Some(since), .. })) => {
+                    format!("{refusal}: {by} changed it at {since}")
+                }
+                _ => refusal.to_string(),
+            },
+            Self::MessageConflict => {
+                "a message with this id and other content is in the file; use a new id for a new message".into()
+            }
             Self::Conflict { first } => format!(
                 "application {first} was sent with this id and other content; use a new id for a new application"
             ),
             Self::QueueUnavailable => "nothing was taken in; send it again with the same id in a few seconds".into(),
-            Self::StoreUnavailable => "the status cannot be read now; ask again in a few seconds".into(),
+            Self::StoreUnavailable => "the store does not answer now; ask again in a few seconds".into(),
             Self::UnknownApplication => {
                 "unknown application, or neither the link's key nor the credential opens it".into()
             }
+            Self::UnknownCase => "unknown, or none of yours: see GET /api/v1/tasks".into(),
+            Self::UnknownFailure => "unknown, or none of yours: see GET /api/v1/incidents".into(),
             Self::UnknownPath => "see /docs for the paths of this API".into(),
             Self::WrongMethod => "the Allow header names the methods".into(),
             Self::TimedOut => "send it again with the same id".into(),
+            Self::Broken => "it was logged, and an operator has to look at it; nothing was changed".into(),
             Self::Internal => "the error was logged; sending again with the same id does no harm".into(),
         }
     }
@@ -131,6 +219,10 @@ impl Problem {
             Self::Conflict { first } => Some(*first),
             _ => None,
         };
+        let winner = match self {
+            Self::Refused { winner, .. } => winner.as_deref().cloned(),
+            _ => None,
+        };
         ProblemBody {
             kind: format!("/docs/errors#{}", self.code()),
             title: self.title(),
@@ -138,6 +230,9 @@ impl Problem {
             detail: self.detail(),
             code: self.code(),
             application_id,
+            version: winner.as_ref().map(|winner| winner.version),
+            since: winner.as_ref().and_then(|winner| winner.since.clone()),
+            by: winner.map(|winner| winner.by),
         }
     }
 

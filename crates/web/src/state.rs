@@ -1,7 +1,9 @@
 //! What the binary hands to the web side.
 
+use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::link::StatusLinks;
+use crate::operations::Operations;
 use domain::ApplicationId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +18,8 @@ pub struct WebState {
     pub office: Arc<dyn Fn() -> Arc<Office> + Send + Sync>,
     pub store: Arc<dyn Store>,
     pub intake: Arc<dyn Intake>,
+    pub desk: Arc<dyn Desk>,
+    pub operations: Arc<dyn Operations>,
     pub clock: fn() -> Timestamp,
     pub new_id: fn() -> ApplicationId,
     pub links: StatusLinks,

@@ -7,17 +7,20 @@ use domain::{ApplicationId, Decision, Digest, Trace};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
+use workflow::flow::StepId;
 use workflow::{
-    Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
+    AuditEntry, Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
     Surroundings, Taken,
 };
 
 /// How an event went.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advanced {
-    /// Done, or the same had been done before; the case has this version now.
+    /// Done, or the same had been done before; the case has this version now and stands here.
     Done {
         version: i64,
+        state: CaseState,
+        step: StepId,
     },
     Refused(Refusal),
     /// No such case, or not one of this sender.
@@ -51,6 +54,15 @@ impl Pipeline {
             open = later;
         }
         Ok(results)
+    }
+
+    /// Writes lines of the audit that no step makes: that somebody looked at a case.
+    ///
+    /// # Errors
+    /// The store does not answer; perhaps they are there, perhaps not.
+    pub async fn write_down(&self, lines: Vec<AuditEntry>) -> Result<(), StoreError> {
+        let effects = lines.into_iter().map(Effect::Audit).collect();
+        self.store.commit(carry_out::batch(effects, (self.runtime.clock)())).await.map(drop)
     }
 
     /// Steps different cases: all at once, or one by one where others are at some of them.
@@ -124,8 +136,7 @@ impl Pipeline {
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
                     Ok(effects) => {
-                        let written = i64::from(!effects.is_empty());
-                        results.push(Advanced::Done { version: dossier.version + written });
+                        results.push(done(dossier, &effects));
                         self.note(&office, &effects, &mut claims, &mut batch);
                         carry_out::add(&mut batch, effects, None);
                     }
@@ -164,6 +175,17 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// Where a case stands after a step.
+fn done(before: &Dossier, effects: &[Effect]) -> Advanced {
+    let kept = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Keep(kept) => Some(&kept.case),
+        _ => None,
+    });
+    let case = kept.unwrap_or(&before.case);
+    let version = before.version + i64::from(kept.is_some());
+    Advanced::Done { version, state: case.state, step: case.step.clone() }
 }
 
 /// A message is heard only from who sent the application.

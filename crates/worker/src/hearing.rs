@@ -5,8 +5,13 @@ use crate::delivery::{Cause, Delivery, Disposition};
 use crate::parking::Parked;
 use crate::pipeline::{Pipeline, set};
 use domain::ApplicationId;
+use std::time::Duration;
 use storage::{EarlyRow, Identity};
 use workflow::{About, CaseEvent, CaseMessage, Office};
+
+/// How often and how long a message waits for the case that it names.
+const LOOKS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(250);
 
 impl Pipeline {
     /// Hears the messages among the deliveries; says for each how to settle it.
@@ -60,7 +65,8 @@ impl Pipeline {
             known = free;
         }
         let (indices, events): (Vec<usize>, Vec<_>) = known.into_iter().unzip();
-        let Some(results) = self.held(|| self.advance(&events)).await else { return };
+        let awaited: Vec<bool> = indices.iter().map(|i| deliveries.get(*i).is_some_and(promised)).collect();
+        let Some(results) = self.say(&events, &awaited).await else { return };
         for (index, result) in indices.into_iter().zip(results) {
             let disposition = match result {
                 Advanced::Done { .. } => Disposition::Ack,
@@ -70,6 +76,28 @@ impl Pipeline {
             };
             set(dispositions, index, disposition);
         }
+    }
+
+    /// Steps cases by messages. What was `promised` to a sender waits a little for its case: a message may overtake an
+    /// application that another batch is about to commit. `None` on shutdown.
+    async fn say(&self, events: &[(ApplicationId, CaseEvent)], promised: &[bool]) -> Option<Vec<Advanced>> {
+        let mut results = self.held(|| self.advance(events)).await?;
+        for _ in 0..LOOKS {
+            let open = results.iter().zip(promised).enumerate();
+            let open: Vec<usize> = open.filter(|(_, (r, p))| **r == Advanced::Unknown && **p).map(|(i, _)| i).collect();
+            if open.is_empty() {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            let again: Vec<_> = open.iter().filter_map(|i| events.get(*i).cloned()).collect();
+            let found = self.held(|| self.advance(&again)).await?;
+            for (index, result) in open.into_iter().zip(found) {
+                if let Some(slot) = results.get_mut(index) {
+                    *slot = result;
+                }
+            }
+        }
+        Some(results)
     }
 
     /// The cases that messages speak of; nothing where the application has not come yet.
@@ -90,6 +118,11 @@ impl Pipeline {
         };
         Ok(heard.iter().map(case).collect())
     }
+}
+
+/// Our own intake answered 202 for it.
+fn promised(delivery: &Delivery) -> bool {
+    delivery.application_id.is_some()
 }
 
 /// A message that waits for its application.

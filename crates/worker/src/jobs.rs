@@ -106,7 +106,7 @@ async fn order(
 
 /// A filter as people read it: what is set.
 pub fn words(filter: &FailureFilter) -> Value {
-    let FailureFilter { kind, cause, service, ars, sender, state, since, failure_id, places, services, released } = filter;
+    let FailureFilter { kind, cause, service, ars, sender, state, since, failure_id, job, places, services, released } = filter;
     let texts = [("kind", kind), ("cause", cause), ("service", service), ("ars", ars), ("sender", sender), ("state", state)];
     let mut words = Map::new();
     for (name, text) in texts {
@@ -114,6 +114,7 @@ pub fn words(filter: &FailureFilter) -> Value {
     }
     words.extend(since.map(|at| ("since".to_owned(), berlin_iso(at).into())));
     words.extend(failure_id.map(|id| ("failure_id".to_owned(), id.to_string().into())));
+    words.extend(job.map(|id| ("job_id".to_owned(), id.to_string().into())));
     words.extend((!places.is_empty()).then(|| ("places".to_owned(), places.clone().into())));
     words.extend((!services.is_empty()).then(|| ("services".to_owned(), services.clone().into())));
     words.extend(released.then(|| ("released".to_owned(), true.into())));

@@ -167,9 +167,10 @@ struct Attachments {
     erwartet: Vec<String>,
 }
 
-fn day<'de, D: Deserializer<'de>>(reader: D) -> Result<Date, D::Error> {
+/// A day as TOML writes it.
+pub(crate) fn day<'de, D: Deserializer<'de>>(reader: D) -> Result<Date, D::Error> {
     let day = toml::value::Datetime::deserialize(reader)?;
-    day.to_string().parse().map_err(|_| serde::de::Error::custom("ab muss ein Tag sein (JJJJ-MM-TT)"))
+    day.to_string().parse().map_err(|_| serde::de::Error::custom("ein Tag ohne Uhrzeit ist nötig (JJJJ-MM-TT)"))
 }
 
 /// All services.

@@ -49,6 +49,6 @@ pub use quality::{Rate, rate};
 pub use replay::{Replay, ReplayError, Replayer};
 pub use risk::{Condition, Draw, DrawTime, Flag, Place, Risk, Stop};
 pub use rules::EarlierClaim;
-pub use step::{CaseEvent, Event, Surroundings};
+pub use step::{CaseEvent, Event, Surroundings, looked_at};
 pub use texts::Texts;
 pub use validate::{Form, Validated};

@@ -1,6 +1,7 @@
 //! Who works on cases, and what they may ask of one.
 
 use crate::case::{CaseState, WorkKind};
+use crate::definition::day;
 use domain::{Ars, FormError, Outcome};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -48,7 +49,9 @@ pub enum Right {
 #[serde(deny_unknown_fields)]
 pub struct Deputy {
     pub name: String,
+    #[serde(deserialize_with = "day")]
     pub from: Date,
+    #[serde(deserialize_with = "day")]
     pub to: Date,
 }
 

@@ -3,8 +3,8 @@
 use crate::effects::AuditEntry;
 use crate::office::Office;
 use crate::official::{Official, Right};
-use crate::step::ACTOR;
-use domain::{ApplicationId, Digest, Land, json};
+use crate::step::{ACTOR, entry};
+use domain::{ApplicationId, Digest, Land};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -49,11 +49,7 @@ pub fn operated(
     payload: &Value,
     now: Timestamp,
 ) -> AuditEntry {
-    let payload = json::canonical(payload);
-    let entry = audit::Entry { land, application_id: about, at: now, actor: by, action, payload: &payload };
-    let commitment = keys.commitment(&entry);
-    let (actor, action) = (by.to_owned(), action.to_owned());
-    AuditEntry { land, application_id: about, at: now, actor, action, payload, commitment }
+    entry(keys, (about, land), now, by, action.to_owned(), payload)
 }
 
 #[cfg(test)]

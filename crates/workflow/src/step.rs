@@ -15,7 +15,7 @@ use crate::official::{Command, Official, Refusal};
 use crate::publish::{self, News};
 use crate::risk::{Stop, stopping};
 use crate::{OnceKey, Validated};
-use domain::{ApplicationId, Decision, Digest, FormError, Land, Outcome, berlin_date, json};
+use domain::{ApplicationId, Ars, Decision, Digest, FormError, Land, Outcome, ServiceName, berlin_date, json};
 use jiff::Timestamp;
 use rules::{Context, Facts};
 use serde_json::{Value, json};
@@ -172,8 +172,7 @@ impl Office {
 
     /// The audit's line about an official who looked at a case.
     pub fn looked_at(&self, case: &Case, by: &Official, what: &str, now: Timestamp) -> AuditEntry {
-        let payload = json!({ "service": case.service, "ars": case.ars, "what": what });
-        self.entry(case.application_id, case.ars.land(), now, &by.name, "read".into(), &payload)
+        looked_at(&self.audit_keys, (case.application_id, &case.service, &case.ars), &by.name, what, now)
     }
 
     /// The audit's lines about a switch that was set or lifted, one for every Land that it concerns.
@@ -319,11 +318,34 @@ impl Office {
         action: String,
         payload: &Value,
     ) -> AuditEntry {
-        let payload = json::canonical(payload);
-        let entry = audit::Entry { land, application_id, at, actor, action: &action, payload: &payload };
-        let commitment = self.audit_keys.commitment(&entry);
-        AuditEntry { land, application_id, at, actor: actor.to_owned(), action, payload, commitment }
+        entry(&self.audit_keys, (application_id, land), at, actor, action, payload)
     }
+}
+
+/// See [`Office::looked_at`]; for who has the keys, but no law.
+pub fn looked_at(
+    keys: &audit::Keys,
+    (id, service, ars): (ApplicationId, &ServiceName, &Ars),
+    by: &str,
+    what: &str,
+    now: Timestamp,
+) -> AuditEntry {
+    let payload = json!({ "service": service, "ars": ars, "what": what });
+    entry(keys, (id, ars.land()), now, by, "read".into(), &payload)
+}
+
+pub(crate) fn entry(
+    keys: &audit::Keys,
+    (application_id, land): (ApplicationId, Land),
+    at: Timestamp,
+    actor: &str,
+    action: String,
+    payload: &Value,
+) -> AuditEntry {
+    let payload = json::canonical(payload);
+    let entry = audit::Entry { land, application_id, at, actor, action: &action, payload: &payload };
+    let commitment = keys.commitment(&entry);
+    AuditEntry { land, application_id, at, actor: actor.to_owned(), action, payload, commitment }
 }
 
 /// The decision that a violated form is.

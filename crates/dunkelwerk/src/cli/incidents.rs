@@ -49,6 +49,9 @@ pub struct Which {
     /// Only this failure.
     #[arg(long, value_name = "FAILURE_ID")]
     pub id: Option<Uuid>,
+    /// Only what this job took last.
+    #[arg(long, value_name = "JOB_ID")]
+    pub job: Option<Uuid>,
 }
 
 #[derive(Args)]

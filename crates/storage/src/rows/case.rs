@@ -97,6 +97,12 @@ pub struct TaskFilter {
     pub service: Option<String>,
     pub kind: Option<String>,
     pub claimed_by: Option<String>,
+    /// Somebody holds it then.
+    pub held_at: Option<Timestamp>,
+    /// Its service is one of these; empty: any.
+    pub services: Vec<String>,
+    /// Its kind is one of these; empty: any.
+    pub kinds: Vec<String>,
     /// How the ARS may begin; empty: anyhow.
     pub ars: Vec<String>,
     /// Due by then.

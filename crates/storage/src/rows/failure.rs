@@ -68,6 +68,8 @@ pub struct FailureFilter {
     pub since: Option<Timestamp>,
     /// This one.
     pub failure_id: Option<Uuid>,
+    /// That a job took last.
+    pub job: Option<Uuid>,
     /// How the ARS may begin; empty: anyhow, or unknown.
     pub places: Vec<String>,
     /// Which services; empty: any, or unknown.

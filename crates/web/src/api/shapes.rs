@@ -1,10 +1,12 @@
 //! The bodies of the API. Where a body is a type of `domain`, its shape stands here for the description only, and a
 //! test holds the two together.
 
-use domain::{ApplicationId, Decision, Outcome, Reason};
+use domain::{ApplicationId, Decision, Outcome, Reason, berlin_iso};
+use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
+use workflow::{Case, CaseState};
 
 /// The answer to an application that was taken in.
 #[derive(Debug, Serialize, ToSchema)]
@@ -21,9 +23,20 @@ pub(super) struct Receipt {
 pub(super) struct StatusBody {
     #[schema(value_type = String, format = Uuid)]
     pub application_id: ApplicationId,
-    /// accepted, decided, referred, correction_needed, forwarded or conflict
+    /// accepted, waiting (for a register), referred, correction_needed, hearing, decided, forwarded, withdrawn, closed (decided,
+    /// and the remedy period is over), erased, conflict or failed
     #[schema(example = "decided")]
     pub state: String,
+    /// With waiting: since when
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_since: Option<String>,
+    /// With correction_needed and hearing: the last day for a supplement or reply
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = Date)]
+    pub reply_until: Option<Date>,
+    /// With hearing: what the authority intends, and why
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "granted")]
     pub outcome: Option<Outcome>,
@@ -44,11 +57,28 @@ impl StatusBody {
         Self::known(application_id, "accepted".to_owned(), None)
     }
 
+    /// Where a case stands. Of work inside the house only that a person is at it, and what was said last only where it is
+    /// what applies now: a case that waits again has no decision that an earlier form or person had asked for.
+    pub(super) fn of(case: &Case, inward: Option<&Decision>) -> Self {
+        let state = case.state.outward();
+        let applies = |decision: &&Decision| decision.outcome.is_final() || decision.outcome.as_str() == state;
+        let wait = case.wait.as_ref();
+        let asked = matches!(case.state, CaseState::CorrectionNeeded | CaseState::Hearing);
+        Self {
+            waiting_since: wait.filter(|_| case.state == CaseState::Waiting).map(|wait| berlin_iso(wait.since)),
+            reply_until: wait.filter(|_| asked).and_then(|wait| wait.until),
+            ..Self::known(case.application_id, state.to_owned(), inward.filter(applies))
+        }
+    }
+
     pub(super) fn known(application_id: ApplicationId, state: String, inward: Option<&Decision>) -> Self {
         let decision = inward.map(Decision::outward);
         Self {
             application_id,
             state,
+            waiting_since: None,
+            reply_until: None,
+            text: None,
             outcome: decision.as_ref().map(|d| d.outcome),
             automatic: decision.as_ref().map(|d| d.automatic),
             reasons: decision.as_ref().map(|d| d.reasons.clone()).unwrap_or_default(),
@@ -131,6 +161,8 @@ pub(super) struct DecisionShape {
     /// With correction_needed: every violation, each with pointer and message
     #[schema(value_type = Option<Vec<Object>>)]
     errors: Value,
+    /// The reasons in words of whoever decided, where no machine did
+    grounds: Option<String>,
 }
 
 #[cfg(test)]
@@ -150,6 +182,7 @@ mod tests {
     fn the_described_decision_is_the_decision() {
         let mut decision = sample::granted();
         decision.errors = sample::correction().errors;
+        decision.grounds = Some("Gründe".into());
         let value = serde_json::to_value(decision.outward()).unwrap();
         let mut fields: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
         fields.sort();

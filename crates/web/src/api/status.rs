@@ -11,8 +11,10 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::HeaderMap;
 use domain::{ApplicationId, Decision};
+use serde_json::Value;
 use std::collections::HashMap;
-use storage::{Status, StoreError};
+use storage::{DocumentRow, Status, StoreError};
+use workflow::{Case, CaseState};
 
 /// What became of an application. A link from a receipt never answers 404: before the decision it says "accepted".
 #[utoipa::path(
@@ -43,7 +45,10 @@ pub(super) async fn status(
         // A wrong key is answered like an unknown application: nobody learns which ids exist.
         let id = id.filter(|id| web.links.proves(*id, key)).ok_or(Problem::UnknownApplication)?;
         let found = web.store.status(id).await.map_err(unavailable)?;
-        return found.map_or_else(|| Ok(Json(StatusBody::accepted(id))), answer);
+        return match found {
+            Some(found) => answer(&web, found).await,
+            None => Ok(Json(StatusBody::accepted(id))),
+        };
     }
     let office = (web.office)();
     let asking = sender::known(&office, &headers)?;
@@ -52,7 +57,7 @@ pub(super) async fn status(
     if sender_of(&web, found.application_id).await?.as_deref() != Some(asking.name.as_str()) {
         return Err(Problem::UnknownApplication);
     }
-    answer(found)
+    answer(&web, found).await
 }
 
 async fn sender_of(web: &WebState, id: ApplicationId) -> Result<Option<String>, Problem> {
@@ -60,15 +65,32 @@ async fn sender_of(web: &WebState, id: ApplicationId) -> Result<Option<String>, 
     Ok(case.map(|case| case.application.identity.sender))
 }
 
-fn answer(found: Status) -> Result<Json<StatusBody>, Problem> {
-    let read = |bytes: Vec<u8>| serde_json::from_slice::<Decision>(&bytes);
-    match found.decision.map(read).transpose() {
-        Ok(decision) => Ok(Json(StatusBody::known(found.application_id, found.state, decision.as_ref()))),
-        Err(error) => {
-            tracing::error!(application.id = %found.application_id, error = %error, "a stored decision is not readable");
-            Err(Problem::Internal)
-        }
+async fn answer(web: &WebState, found: Status) -> Result<Json<StatusBody>, Problem> {
+    let id = found.application_id;
+    let mut status = read(found).map_err(|error| {
+        tracing::error!(application.id = %id, error = %error, "a stored case or decision is not readable");
+        Problem::Internal
+    })?;
+    if status.state == CaseState::Hearing.as_str() {
+        let case = web.store.case(id).await.map_err(unavailable)?;
+        status.text = case.and_then(|case| heard_on(&case.documents));
     }
+    Ok(Json(status))
+}
+
+fn read(found: Status) -> Result<StatusBody, serde_json::Error> {
+    let decision = found.decision.map(|bytes| serde_json::from_slice::<Decision>(&bytes)).transpose()?;
+    if found.case_body.is_empty() {
+        return Ok(StatusBody::known(found.application_id, found.state, decision.as_ref()));
+    }
+    Ok(StatusBody::of(&Case::read(&found.case_body)?, decision.as_ref()))
+}
+
+/// What the applicant was last heard on.
+fn heard_on(documents: &[DocumentRow]) -> Option<String> {
+    let document = documents.iter().rev().find(|document| document.kind == "hearing")?;
+    let body: Value = serde_json::from_slice(&document.body).ok()?;
+    body.get("text")?.as_str().map(str::to_owned)
 }
 
 fn unavailable(error: StoreError) -> Problem {

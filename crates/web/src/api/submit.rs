@@ -2,9 +2,8 @@
 //!
 //! Writes nothing itself. 202 means: RabbitMQ has confirmed it, or the store has it.
 
-use super::sender;
 use super::shapes::{Envelope, Receipt};
-use crate::body::{self, BodyError};
+use super::{json_body, sender};
 use crate::intake::{Accepted, IntakeError};
 use crate::problem::{Problem, ProblemBody};
 use crate::state::{Shared, WebState};
@@ -13,7 +12,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use domain::json::{self, MAX_BYTES};
+use domain::json;
 use domain::{ApplicationId, Sender};
 use serde_json::Value;
 use std::sync::Arc;
@@ -81,12 +80,8 @@ async fn take_in(web: &WebState, request: Request) -> Result<ApplicationId, Prob
     let office = (web.office)();
     let sender = sender::known(&office, request.headers())?;
     Span::current().record("sender", sender.name.as_str());
-    require_json(request.headers())?;
     let key = idempotency_key(request.headers());
-    let bytes = body::read(request.into_body(), MAX_BYTES).await.map_err(|error| match error {
-        BodyError::TooLarge => Problem::TooLarge,
-        BodyError::Broken => Problem::BodyBroken,
-    })?;
+    let bytes = json_body::read(request).await?;
     let submission = office.decode_with_key(bytes, key.as_deref(), &sender, (web.new_id)(), received)?;
     let span = Span::current();
     span.record("application.service", submission.envelope.service.as_str());
@@ -134,8 +129,7 @@ async fn enqueue(
         sender: submission.sender.name.clone(),
         body,
         received: submission.observed_at,
-        service: envelope.service,
-        ars: envelope.ars,
+        about: Some((envelope.service, envelope.ars)),
         traceparent,
     };
     web.intake.accept(accepted).await.map_err(|error| {
@@ -155,12 +149,6 @@ fn with_id(raw: Vec<u8>, id: &str) -> Vec<u8> {
         }
         Ok(_) | Err(_) => raw,
     }
-}
-
-fn require_json(headers: &HeaderMap) -> Result<(), Problem> {
-    let given = headers.get(header::CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    let essence = given.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/json") { Ok(()) } else { Err(Problem::MediaType(given)) }
 }
 
 /// The header's text; quoted as the IETF draft writes it, or bare.
@@ -191,17 +179,6 @@ mod tests {
         assert_eq!(text, r#"{"data":{"big":9999999999999999999999999999,"n":1.10},"id":"a-1"}"#);
         let own = br#"{ "id": "a-1" }"#.to_vec();
         assert_eq!(with_id(own.clone(), "a-1"), own);
-    }
-
-    #[test]
-    fn json_is_required_with_or_without_parameters() {
-        let of = |text: &'static str| {
-            require_json(&HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(text))]))
-        };
-        assert_eq!(of("application/json"), Ok(()));
-        assert_eq!(of("Application/JSON; charset=utf-8"), Ok(()));
-        assert!(of("application/cloudevents+json").is_err());
-        assert_eq!(require_json(&HeaderMap::new()), Err(Problem::MediaType(None)));
     }
 
     #[test]

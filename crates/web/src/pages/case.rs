@@ -1,20 +1,27 @@
 //! `/vorgaenge/{application_id}`: one case with its explanation.
 //!
-//! Inward: proposal, inner reasons and facts are shown. What citizens read is `Decision::outward`, never this page.
+//! Inward: proposal, inner reasons and facts are shown. What citizens read is `Decision::outward`, never this page. While a
+//! case is drawn for a second look, nothing of what was decided: whoever judges again must not have read it here.
+
+mod course;
+mod record;
 
 use super::explanation::{Explanation, Row, row};
 use super::names::{Names, with_names};
 use super::{format, message, render, words};
+use crate::FACTS;
 use crate::state::Shared;
 use askama::Template;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use course::Course;
 use domain::{ApplicationId, Decision, FormError, Outcome, ServiceName, Trace};
+use record::{DecisionLine, DocumentView, HistoryLine};
 use serde_json::Value;
-use storage::{AuditRow, CaseView, StoreError};
-use workflow::Texts;
+use storage::{CaseView, DecisionRow, DocumentRow, StoreError};
+use workflow::{Case, Texts};
 
 pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, PathRejection>) -> Response {
     let Some(id) = id.ok().and_then(|Path(text)| text.parse::<ApplicationId>().ok()) else {
@@ -29,13 +36,24 @@ pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, Pat
     let service = ServiceName::new(view.case.service.as_str()).ok();
     let definition = service.and_then(|name| office.workflows.get(&name));
     let texts = definition.map(|d| d.texts.clone()).unwrap_or_default();
-    match with_names(&office, |names| CasePage::new(&view, &texts, names)) {
+    let now = (web.clock)();
+    let page = read(&view).and_then(|case| {
+        let flow = case.as_ref().zip(definition).and_then(|(case, definition)| definition.flow(&case.flow));
+        let course = case.as_ref().map(|case| Course::new(case, flow.map(|flow| &**flow), now));
+        with_names(&office, |names| CasePage::new(&view, course, &texts, names))
+    });
+    match page {
         Ok(page) => render(StatusCode::OK, &page),
         Err(error) => {
             tracing::error!(application.id = %id, error = %error, "a stored decision or trace is not readable");
             message::unreadable()
         }
     }
+}
+
+/// A case that is older than its bodies, or erased, has none.
+fn read(view: &CaseView) -> Result<Option<Case>, serde_json::Error> {
+    (!view.case.body.is_empty()).then(|| Case::read(&view.case.body)).transpose()
 }
 
 /// The same application came under several ids; its case has the first.
@@ -62,6 +80,9 @@ struct CasePage {
     referral: Option<ReferralView>,
     errors: Vec<FormError>,
     explanation: Explanation,
+    course: Course,
+    decisions: Vec<DecisionLine>,
+    documents: Vec<DocumentView>,
     history: Vec<HistoryLine>,
 }
 
@@ -87,16 +108,16 @@ struct GateView {
     text: String,
 }
 
-struct HistoryLine {
-    at: String,
-    actor: String,
-    action: String,
-    hash: String,
-}
-
 impl CasePage {
-    fn new(view: &CaseView, texts: &Texts, names: &Names<'_>) -> Result<Self, serde_json::Error> {
-        let stored = view.decisions.last();
+    fn new(
+        view: &CaseView,
+        course: Option<Course>,
+        texts: &Texts,
+        names: &Names<'_>,
+    ) -> Result<Self, serde_json::Error> {
+        let course = course.unwrap_or_default();
+        let blind = course.blind;
+        let stored = view.decisions.last().filter(|_| !blind);
         let decision: Option<Decision> = stored.map(|row| serde_json::from_slice(&row.decision)).transpose()?;
         let trace: Option<Trace> = match stored.map(|row| row.trace.as_slice()) {
             // Without an evaluation, as where the form was wrong, there is nothing to explain.
@@ -115,9 +136,24 @@ impl CasePage {
             referral: decision.as_ref().and_then(referral),
             explanation: Explanation::new(decision.as_ref(), trace),
             errors: decision.map(|d| d.errors).unwrap_or_default(),
-            history: view.audit.iter().map(history).collect(),
+            decisions: if blind { Vec::new() } else { decisions(&view.decisions)? },
+            documents: documents(&view.documents, blind),
+            history: view.audit.iter().map(|line| record::history(line, &course)).collect(),
+            course,
         })
     }
+}
+
+/// Newest first.
+fn decisions(rows: &[DecisionRow]) -> Result<Vec<DecisionLine>, serde_json::Error> {
+    let read = |row: &DecisionRow| Ok(record::decision(&serde_json::from_slice(&row.decision)?, row.decided_at));
+    rows.iter().rev().map(read).collect()
+}
+
+/// Oldest first; whoever judges again gets what came in, and nothing that an official wrote.
+fn documents(rows: &[DocumentRow], blind: bool) -> Vec<DocumentView> {
+    let shown = rows.iter().filter(|row| !blind || FACTS.contains(&row.kind.as_str()));
+    shown.enumerate().map(record::document).collect()
 }
 
 fn head(view: &CaseView, decision: Option<&Decision>, names: &Names<'_>) -> Vec<Row> {
@@ -188,18 +224,5 @@ fn referral(decision: &Decision) -> Option<ReferralView> {
     })
 }
 
-fn history(audit: &AuditRow) -> HistoryLine {
-    HistoryLine {
-        at: format::instant(audit.at),
-        actor: audit.actor.clone(),
-        action: words::action(&audit.action),
-        hash: hex(&audit.commitment),
-    }
-}
-
 #[cfg(test)]
 mod tests;
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

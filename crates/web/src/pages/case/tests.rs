@@ -7,8 +7,12 @@ fn samples() -> Vec<CasePage> {
     let decisions = [sample::granted(), sample::referred(), sample::correction(), sample::forwarded()];
     let mut views: Vec<CaseView> = decisions.iter().map(|d| sample::case(Some(d))).collect();
     views.push(sample::case(None));
-    let page = |view: &CaseView| sample::with_names(|names| CasePage::new(view, &sample::texts(), names)).unwrap();
     views.iter().map(page).collect()
+}
+
+fn page(view: &CaseView) -> CasePage {
+    let course = read(view).unwrap().map(|case| Course::new(&case, None, sample::now()));
+    sample::with_names(|names| CasePage::new(view, course, &sample::texts(), names)).unwrap()
 }
 
 #[test]
@@ -64,5 +68,40 @@ fn a_correction_names_every_field() {
 fn an_unreadable_decision_is_an_error_not_a_page() {
     let mut view = sample::case(Some(&sample::granted()));
     view.decisions[0].decision = b"{".to_vec();
-    assert!(sample::with_names(|names| CasePage::new(&view, &sample::texts(), names)).is_err());
+    assert!(sample::with_names(|names| CasePage::new(&view, None, &sample::texts(), names)).is_err());
+}
+
+#[test]
+fn a_case_in_work_shows_holder_deadlines_file_and_way() {
+    let (mut view, _) = crate::api::sample::drawn();
+    let text = String::from_utf8(view.case.body).unwrap();
+    view.case.body =
+        text.replace(r#""kind":"control""#, r#""kind":"desk""#).replace("2025-01-16T10", "2025-01-19T10").into();
+    let html = page(&view).render().unwrap();
+    sample::assert_sound(&html);
+    for expected in [
+        "Eule seit 16.01.2025, 10:00 Uhr, bis 19.01.2025, 11:00 Uhr",
+        "Frist dieses Schritts",
+        "19.02.2025",
+        "Frist läuft ab am 15.04.2025",
+        "Ergänzung",
+        "Die Gebühr von 100.00 wurde erlassen",
+        "<b>bescheid</b>: weiter",
+        "entschieden: erteilt",
+        "Anhörung begonnen",
+    ] {
+        assert!(html.contains(expected), "{expected}");
+    }
+}
+
+#[test]
+fn a_drawn_case_shows_nothing_of_what_was_decided() {
+    let (view, _) = crate::api::sample::drawn();
+    let html = page(&view).render().unwrap();
+    sample::assert_sound(&html);
+    assert!(html.contains("Zur Nachkontrolle gezogen") && html.contains("nachkontrollieren"));
+    let body = html.split("<main").nth(1).unwrap();
+    for hidden in ["erteilt", "granted", "refused", "100", "Gebühr", "StVG", "bescheid", "Frist läuft ab"] {
+        assert!(!body.contains(hidden), "{hidden}: {body}");
+    }
 }
