@@ -28,6 +28,7 @@ mod house;
 mod http;
 mod http_contract;
 mod incidents;
+mod incidents_http;
 mod incidents_live;
 mod kill;
 mod legal_cases;
