@@ -45,7 +45,8 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
     println!("{text}");
     assert_eq!(status, Some(0), "{text}");
     assert!(
-        text.starts_with("40 chained entries: intact;") && text.contains("after it 0 not witnessed, 0 not chained"),
+        text.starts_with("40 entries verified up to checkpoint ")
+            && text.ends_with("after it 0 not witnessed, 0 not chained; 40 applications compared: intact\n"),
         "{text}"
     );
 
@@ -64,7 +65,22 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
         (
             "update audit set land = 'be', position = 1 where land = 'sn' and position = 20",
             "update audit set land = 'sn', position = 20 where land = 'be'",
-            "Sachsen: entry 20 is missing",
+            "Berlin: entry 1 was changed\nSachsen: entry 20 is missing",
+        ),
+        (
+            "update audit set land = 'n' || char(200) where land = 'sn' and position = 20",
+            "update audit set land = 'sn' where land = 'n' || char(200)",
+            "is no audit entry",
+        ),
+        (
+            "update audit set actor = cast(x'ff' as text) where land = 'sn' and position = 20",
+            "update audit set actor = 'dunkelwerk' where land = 'sn' and position = 20",
+            "Sachsen: entry 20 was changed",
+        ),
+        (
+            "update audit set at = 'yesterday' where land = 'nw' and position = 1",
+            "update audit set at = (select decided_at from decisions d where d.application_id = audit.application_id) where land = 'nw' and position = 1",
+            "Nordrhein-Westfalen: entry 1 was changed",
         ),
         (
             "insert into audit (land, application_id, at, actor, action, payload, commitment) \
@@ -91,7 +107,7 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
         (
             "update audit set commitment = x'00' where land = 'nw' and position = 5",
             "update audit set commitment = (select c from kept) where land = 'nw' and position = 5",
-            "is no audit entry",
+            "Nordrhein-Westfalen: entry 5 was changed",
         ),
     ] {
         let done = pool.execute(tamper).await?;
@@ -105,7 +121,15 @@ async fn what_is_decided_is_chained_and_witnessed_and_tampering_is_named() -> Re
     let sink = program.folder().join("dunkelwerk-audit.ndjson");
     let lines = std::fs::read_to_string(&sink)?;
     std::fs::write(&sink, "")?;
-    assert!(verify(&program).0.contains("consistent, but nothing witnesses it"));
+    let (text, status) = verify(&program);
+    assert!(status == Some(1) && text.contains("was taken, but the sink is without it"), "{text}");
+    pool.execute("update audit_witness set digest = x'00'").await?;
+    let (text, status) = verify(&program);
+    assert!(status == Some(1) && text.contains("table audit_witness holds no checkpoint"), "{text}");
+    // Whoever has database and sink can empty both.
+    pool.execute("delete from audit_witness").await?;
+    let (text, status) = verify(&program);
+    assert!(status == Some(0) && text.contains("consistent, but nothing witnesses it"), "{text}");
     std::fs::write(&sink, lines.replacen("\"first\":1", "\"first\":2", 1))?;
     let (text, status) = verify(&program);
     assert!(status == Some(1) && text.contains("checkpoint line 1 has no valid signature"), "{text}");

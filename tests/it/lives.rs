@@ -28,12 +28,12 @@ fn keeper(id: &str, plate: &str) -> Value {
     json!({ "kennzeichen": plate, "halter": parking(id)["data"]["person"] })
 }
 
-fn all_sampled(time: DrawTime) -> Risk {
+pub fn all_sampled(time: DrawTime) -> Risk {
     let share = domain::json::decimal("1").unwrap();
     Risk { sample: vec![Draw { place: Place::default(), share, time }], ..Risk::default() }
 }
 
-fn with_registers(risk: Risk) -> Setting {
+pub fn with_registers(risk: Risk) -> Setting {
     Setting { risk, registers: vec!["melderegister", "fahrzeugregister"], ..Setting::default() }
 }
 

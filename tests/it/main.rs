@@ -10,6 +10,10 @@
 
 mod audit;
 mod audit_contract;
+mod audit_million;
+mod audit_sink;
+mod audit_stored;
+mod audit_tampering;
 mod bad_cases;
 mod bad_input;
 mod blind;
@@ -54,6 +58,7 @@ mod retention_contract;
 mod rows;
 mod rule_files;
 mod rule_tools;
+mod said;
 mod stage;
 mod standin;
 mod store_contract;
@@ -62,6 +67,7 @@ mod storm_live;
 mod switch;
 mod tables;
 mod trace;
+mod trail;
 mod traffic;
 mod upgrade_contract;
 mod workers;

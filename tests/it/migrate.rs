@@ -124,8 +124,8 @@ fn shown(house: &House, id: &str) {
     let case: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&case["case"]["version"], &case["body"]["step"]), (&json!(5), &json!("gegenzeichnung")));
     assert_eq!(case["documents"][0]["body"]["text"], "Akte liegt vor");
-    let read = case["history"].as_array().unwrap().iter().find(|line| line["action"] == "read").unwrap();
-    assert_eq!(read["actor"], "Revision");
+    let mut reads = case["history"].as_array().unwrap().iter().filter(|line| line["action"] == "read");
+    assert!(reads.any(|line| line["actor"] == "Revision"), "{}", case["history"]);
     let (text, _) = run(house, &["cases", "show", id, "--diagram", "mermaid"]);
     assert!(text.contains("flowchart"), "{text}");
     let (text, _) = run(house, &["cases", "show", id, "--diagram", "svg"]);

@@ -161,6 +161,7 @@ pub fn together(batches: impl IntoIterator<Item = Batch>) -> Batch {
         all.applications.extend(batch.applications);
         all.cases.extend(batch.cases);
         all.decisions.extend(batch.decisions);
+        all.documents.extend(batch.documents);
         all.tasks.extend(batch.tasks);
         all.claims.extend(batch.claims);
         all.outbox.extend(batch.outbox);

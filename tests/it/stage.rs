@@ -21,6 +21,9 @@ pub async fn databases() -> Vec<(&'static str, String, Box<dyn std::any::Any>)> 
     vec![("PostgreSQL", postgres, Box::new(services)), ("SQLite", sqlite, Box::new(folder))]
 }
 
+/// The master secret of the authority.
+pub const SECRET: &[u8] = b"a master secret of thirty-two bytes";
+
 /// See the module.
 pub struct Stage {
     office: Arc<RwLock<Arc<Office>>>,
@@ -91,7 +94,7 @@ pub fn office(setting: &Setting) -> Office {
     };
     let workflows = WorkflowBook::load(&setting.workflows).unwrap();
     let rules = crate::repository::rule_book(&rules::SourceTree { files: setting.rules.clone() });
-    Office::new(workflows, rules, settings, &Secret::new(b"stage"))
+    Office::new(workflows, rules, settings, &Secret::new(SECRET))
 }
 
 impl Stage {

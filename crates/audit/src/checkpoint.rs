@@ -36,8 +36,16 @@ pub struct Chained {
 /// Hex digits of one commitment in a checkpoint: 64 bits are enough to find a difference, not to make one.
 const DIGITS: usize = 16;
 
-/// Why a line of the sink does not count.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// A line of the sink as others remember it; the next line hangs on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    pub number: u64,
+    /// SHA-256 of the line.
+    pub digest: Digest,
+}
+
+/// Why a line of the sink does not count, by its line in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CheckpointError {
     #[error("checkpoint line {0} cannot be read")]
     Unreadable(usize),
@@ -68,9 +76,14 @@ impl Signer {
         self.0.public_key().as_ref().to_vec()
     }
 
-    /// The line to append: what was chained by Land, each with its first position, behind the `last` line.
-    pub fn line(&self, last: Option<&str>, at: Timestamp, chained: &BTreeMap<Land, (u64, Vec<Digest>)>) -> String {
-        let number = last.and_then(|line| read(line).ok()).map_or(1, |checkpoint| checkpoint.number + 1);
+    /// The line to append behind the `last` one: what was chained by Land, each with its first position.
+    pub fn line(
+        &self,
+        last: Option<Mark>,
+        at: Timestamp,
+        chained: &BTreeMap<Land, (u64, Vec<Digest>)>,
+    ) -> (String, Mark) {
+        let number = last.map_or(0, |mark| mark.number).saturating_add(1);
         let short = |digest: &Digest| digest.hex().chars().take(DIGITS).collect::<String>();
         let of_land = |(land, (first, new)): (&Land, &(u64, Vec<Digest>))| {
             (land.short().to_owned(), Chained { first: *first, commitments: new.iter().map(short).collect() })
@@ -78,99 +91,44 @@ impl Signer {
         let mut checkpoint = Checkpoint {
             number,
             at,
-            previous: last.map(|line| Digest::of(line.as_bytes())),
+            previous: last.map(|mark| mark.digest),
             chained: chained.iter().map(of_land).collect(),
             signature: None,
         };
         let signature = self.0.sign(unsigned(&checkpoint).as_bytes());
         checkpoint.signature = Some(STANDARD.encode(signature.as_ref()));
-        serde_json::to_string(&checkpoint).unwrap_or_default()
+        let line = serde_json::to_string(&checkpoint).unwrap_or_default();
+        let mark = Mark { number, digest: Digest::of(line.as_bytes()) };
+        (line, mark)
     }
+}
+
+impl Checkpoint {
+    /// A line of the sink; nothing where it is half a line that a crash left.
+    pub(crate) fn read(line: &str) -> Option<Self> {
+        serde_json::from_str(line).ok()
+    }
+
+    pub(crate) fn is_signed(&self, public_key: &[u8]) -> bool {
+        let signature = self.signature.as_ref().and_then(|text| STANDARD.decode(text).ok());
+        let key = UnparsedPublicKey::new(&ED25519, public_key);
+        signature.is_some_and(|bytes| key.verify(unsigned(self).as_bytes(), &bytes).is_ok())
+    }
+}
+
+impl Chained {
+    /// The first 64 bits of each commitment; nothing where a digit is none.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = Option<u64>> {
+        let head = |at| u64::from_str_radix(self.commitments.get(at..at + DIGITS)?, 16).ok();
+        (0..self.commitments.len()).step_by(DIGITS).map(head)
+    }
+}
+
+/// What a checkpoint keeps of a commitment.
+pub(crate) fn head(commitment: &Digest) -> u64 {
+    commitment.0.iter().take(DIGITS / 2).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 fn unsigned(checkpoint: &Checkpoint) -> String {
     serde_json::to_string(&Checkpoint { signature: None, ..checkpoint.clone() }).unwrap_or_default()
-}
-
-fn read(line: &str) -> Result<Checkpoint, serde_json::Error> {
-    serde_json::from_str(line)
-}
-
-/// What all checkpoints of a sink witness: the commitments of each Land from position 1 on.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Witness {
-    commitments: BTreeMap<Land, Vec<u64>>,
-    pub checkpoints: usize,
-    pub last_at: Option<Timestamp>,
-    /// The line that the next one hangs on.
-    pub last_line: Option<String>,
-}
-
-impl Witness {
-    /// Reads and checks all lines; what follows a line that does not count is not believed.
-    ///
-    /// # Errors
-    /// With what was witnessed up to there: the first line that was tampered with.
-    pub fn read(sink: &str, public_key: &[u8]) -> (Self, Option<CheckpointError>) {
-        let key = UnparsedPublicKey::new(&ED25519, public_key);
-        let mut witness = Self::default();
-        for (i, line) in sink.lines().enumerate() {
-            // Half a line that a crash left says nothing; that nothing is missing, the next one shows.
-            if read(line).is_err() {
-                continue;
-            }
-            if let Err(error) = witness.take(i + 1, line, &key) {
-                return (witness, Some(error));
-            }
-            witness.last_line = Some(line.to_owned());
-        }
-        (witness, None)
-    }
-
-    fn take(&mut self, number: usize, line: &str, key: &UnparsedPublicKey<&[u8]>) -> Result<(), CheckpointError> {
-        let checkpoint = read(line).map_err(|_| CheckpointError::Unreadable(number))?;
-        let signature = checkpoint.signature.as_ref().and_then(|text| STANDARD.decode(text).ok());
-        let signed = signature.is_some_and(|bytes| key.verify(unsigned(&checkpoint).as_bytes(), &bytes).is_ok());
-        if !signed {
-            return Err(CheckpointError::Signature(number));
-        }
-        let before = self.last_line.as_ref().map(|line| Digest::of(line.as_bytes()));
-        let follows = checkpoint.previous == before;
-        if !follows || checkpoint.number != self.checkpoints as u64 + 1 {
-            return Err(CheckpointError::Order(number));
-        }
-        for (land, chained) in &checkpoint.chained {
-            let land = Land::from_short(land).ok_or(CheckpointError::Unreadable(number))?;
-            let known = self.commitments.entry(land).or_default();
-            if chained.first != known.len() as u64 + 1 {
-                return Err(CheckpointError::Order(number));
-            }
-            for at in (0..chained.commitments.len()).step_by(DIGITS) {
-                let digits = chained.commitments.get(at..at + DIGITS);
-                let short = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-                known.push(short.ok_or(CheckpointError::Unreadable(number))?);
-            }
-        }
-        self.checkpoints += 1;
-        self.last_at = Some(checkpoint.at);
-        Ok(())
-    }
-
-    /// How many entries of a Land are witnessed.
-    pub fn length(&self, land: Land) -> u64 {
-        self.commitments.get(&land).map_or(0, |known| known.len() as u64)
-    }
-
-    /// Lands with witnessed entries.
-    pub fn lands(&self) -> impl Iterator<Item = Land> {
-        self.commitments.keys().copied()
-    }
-
-    /// Whether a commitment is the witnessed one; nothing where that position is not witnessed yet.
-    pub(crate) fn confirms(&self, land: Land, position: u64, commitment: &Digest) -> Option<bool> {
-        let at = usize::try_from(position.checked_sub(1)?).ok()?;
-        let known = self.commitments.get(&land)?.get(at)?;
-        let head = commitment.0.iter().take(DIGITS / 2).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        Some(head == *known)
-    }
 }

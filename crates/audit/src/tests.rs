@@ -1,219 +1,118 @@
-//! Random tampering: every kind is found, at its place, also by who has the keys.
+//! Sinks that were tampered with, and what lies behind the last checkpoint. Tampering with the store: `tampering.rs`.
+
+mod made;
+mod tampering;
 
 use super::*;
-use std::collections::BTreeMap;
-use uuid::Uuid;
+use made::{Made, POSITION};
 
-#[derive(Debug, Clone)]
-struct Row {
-    land: Land,
-    application_id: u128,
-    at: i64,
-    action: String,
-    payload: Vec<u8>,
-    commitment: Digest,
-    link: Link,
-}
-
-impl Row {
-    fn entry(&self) -> Entry<'_> {
-        Entry {
-            land: self.land,
-            application_id: ApplicationId(Uuid::from_u128(self.application_id)),
-            at: Timestamp::from_microsecond(self.at).unwrap(),
-            actor: "dunkelwerk",
-            action: &self.action,
-            payload: &self.payload,
-        }
-    }
-}
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % bound.max(1)
-    }
-}
-
-const LANDS: [Land; 3] = [Land::NW, Land::SN, Land::BE];
-
-fn store(keys: &Keys, signer: &Signer, count: usize) -> (Vec<Row>, String) {
-    let mut last: BTreeMap<Land, Link> = BTreeMap::new();
-    let (mut rows, mut sink) = (Vec::new(), Vec::<String>::new());
-    let mut new: BTreeMap<Land, (u64, Vec<Digest>)> = BTreeMap::new();
-    for i in 0..count {
-        let land = LANDS[i % LANDS.len()];
-        let mut row = Row {
-            land,
-            application_id: i as u128,
-            at: 1_700_000_000_000_000 + i as i64,
-            action: "decided".to_owned(),
-            payload: format!("{{\"n\":{i}}}").into_bytes(),
-            commitment: Digest::of(b""),
-            link: Link { position: 0, head: Digest::of(b"") },
-        };
-        row.commitment = keys.commitment(&row.entry());
-        row.link = keys.link(land, last.get(&land), &row.commitment);
-        last.insert(land, row.link);
-        new.entry(land).or_insert((row.link.position, Vec::new())).1.push(row.commitment);
-        if i % 10 == 9 {
-            let line = signer.line(sink.last().map(String::as_str), Timestamp::from_microsecond(row.at).unwrap(), &new);
-            sink.push(line);
-            new.clear();
-        }
-        rows.push(row);
-    }
-    (rows, sink.join("\n"))
-}
-
-fn verify(keys: &Keys, witness: &Witness, rows: &[Row]) -> Report {
-    let mut verifier = Verifier::new(keys, witness);
-    let mut sorted: Vec<&Row> = rows.iter().collect();
-    sorted.sort_by_key(|row| (row.land, row.link.position));
-    for row in sorted {
-        verifier.row(&row.entry(), &row.commitment, &row.link);
-    }
-    verifier.finish()
-}
-
-/// Everything behind a place made anew, as somebody with the keys can.
-fn relink(keys: &Keys, rows: &mut Vec<Row>, recommit: bool) {
-    let mut last: BTreeMap<Land, Link> = BTreeMap::new();
-    for row in rows {
-        if recommit {
-            row.commitment = keys.commitment(&row.entry());
-        }
-        row.link = keys.link(row.land, last.get(&row.land), &row.commitment);
-        last.insert(row.land, row.link);
-    }
+#[test]
+fn a_made_store_is_intact() {
+    let made = Made::new();
+    let found = made.check();
+    assert_eq!(found.faults, [], "{found:?}");
+    assert_eq!((found.entries, found.applications), (made.lines() as u64, made::APPLICATIONS as u64));
+    assert!(found.unwitnessed > 0 && found.waiting == 2, "there is a tail: {found:?}");
 }
 
 #[test]
-fn ten_thousand_tamperings_are_all_found_at_their_place() {
-    let secret = Secret::new(b"a master secret of thirty-two bytes");
-    let (keys, signer) = (Keys::new(&secret), Signer::new(&secret));
-    let thief = Keys::new(&Secret::new(b"what the thief has instead of it"));
-    let (rows, sink) = store(&keys, &signer, 120);
-    let (witness, error) = Witness::read(&sink, &signer.public_key());
-    assert_eq!((error, verify(&keys, &witness, &rows)), (None, Report { entries: 120, ..Report::default() }));
-    let mut random = Random(7);
-    let mut kinds = [0; 10];
-    for _ in 0..10_000 {
-        let mut store = rows.clone();
-        // Of the same Land as its neighbour three on, and not the last of it.
-        let at = random.below(store.len() - 6);
-        let (land, mut position) = (store[at].land, store[at].link.position);
-        let kind = random.below(kinds.len());
-        kinds[kind] += 1;
-        match kind {
-            0 => {
-                let byte = random.below(store[at].payload.len());
-                store[at].payload[byte] ^= 1 << random.below(8);
-            }
-            1 => store[at].at += 1,
-            2 => store[at].action.push('!'),
-            3 => drop(store.remove(at)),
-            4 => {
-                let (a, b) = (store[at].link, store[at + 3].link);
-                store[at].link = b;
-                store[at + 3].link = a;
-            }
-            5 => {
-                let mut copy = store[at].clone();
-                copy.application_id += 1_000;
-                store.push(copy);
-            }
-            // Whoever has no key makes commitments and links with another one.
-            6 => {
-                store[at].payload = b"{}".to_vec();
-                relink(&thief, &mut store, true);
-            }
-            // Whoever has the keys recomputes everything behind; only the checkpoints know better.
-            7 => {
-                store[at].payload = b"{}".to_vec();
-                relink(&keys, &mut store, true);
-            }
-            8 => {
-                store.remove(at);
-                relink(&keys, &mut store, false);
-            }
-            // A genuine entry once more at the end, where the program itself chains it.
-            _ => {
-                let last =
-                    store.iter().filter(|row| row.land == land).map(|row| row.link).max_by_key(|link| link.position);
-                let mut copy = store[at].clone();
-                copy.link = keys.link(land, last.as_ref(), &copy.commitment);
-                position = copy.link.position;
-                store.push(copy);
-            }
-        }
-        let faults = verify(&keys, &witness, &store).faults;
-        let first = faults.iter().find(|fault| match fault {
-            Fault::Changed { land: l, position: p }
-            | Fault::Missing { land: l, position: p, .. }
-            | Fault::Copied { land: l, position: p }
-            | Fault::Doubled { land: l, position: p }
-            | Fault::Unlinked { land: l, position: p }
-            | Fault::NotAsWitnessed { land: l, position: p } => (*l, *p) == (land, position),
-            Fault::Forged { .. } | Fault::Hidden { .. } | Fault::Unreadable { .. } => false,
-        });
-        assert!(first.is_some(), "kind {kind} at {} {position}: {faults:?}", land.title());
-        if kind < 4 {
-            assert_eq!(faults.len(), 1, "kind {kind}: nothing else is blamed: {faults:?}");
-        }
-    }
-    println!("{kinds:?} tamperings by kind, all found");
-}
-
-#[test]
-fn a_cut_tail_and_a_tampered_sink_are_found() {
-    let secret = Secret::new(b"a master secret of thirty-two bytes");
-    let (keys, signer) = (Keys::new(&secret), Signer::new(&secret));
-    let (mut rows, sink) = store(&keys, &signer, 60);
-    let key = signer.public_key();
-    let (witness, _) = Witness::read(&sink, &key);
-    rows.truncate(57);
-    let missing: Vec<Fault> = LANDS.iter().map(|land| Fault::Missing { land: *land, position: 20, to: 20 }).collect();
-    let mut faults = verify(&keys, &witness, &rows).faults;
-    faults.sort();
-    let mut expected = missing;
-    expected.sort();
-    assert_eq!(faults, expected, "the end was cut off");
-    let lines: Vec<&str> = sink.lines().collect();
-    let without = [&lines[..2], &lines[3..]].concat().join("\n");
-    assert_eq!(Witness::read(&without, &key).1, Some(CheckpointError::Order(3)));
-    let exchanged = [lines[0], lines[2], lines[1]].join("\n");
-    assert_eq!(Witness::read(&exchanged, &key).1, Some(CheckpointError::Order(2)));
-    let flipped = sink.replacen("\"first\":1", "\"first\":2", 1);
-    assert_eq!(Witness::read(&flipped, &key).1, Some(CheckpointError::Signature(1)));
-    let foreign = Signer::new(&Secret::new(b"another")).line(None, Timestamp::UNIX_EPOCH, &BTreeMap::new());
-    assert_eq!(Witness::read(&foreign, &key).1, Some(CheckpointError::Signature(1)));
+fn a_tampered_sink_is_found_at_its_line() {
+    let made = Made::new();
+    let lines: Vec<&str> = made.sink.iter().map(String::as_str).collect();
+    let key = made.signer.public_key();
+    let read = |lines: &[&str]| {
+        let mut witness = Witness::default();
+        lines.iter().find_map(|line| witness.follow(line, &key).err())
+    };
+    assert_eq!(read(&lines), None);
+    assert_eq!(read(&[&lines[..2], &lines[3..]].concat()), Some(CheckpointError::Order(3)));
+    assert_eq!(read(&[lines[0], lines[2], lines[1]]), Some(CheckpointError::Order(2)));
+    let flipped = lines[0].replacen("\"first\":1", "\"first\":2", 1);
+    assert_eq!(read(&[&flipped]), Some(CheckpointError::Signature(1)));
+    let foreign = Signer::new(&Secret::new(b"another")).line(None, Timestamp::UNIX_EPOCH, &Default::default()).0;
+    assert_eq!(read(&[&foreign]), Some(CheckpointError::Signature(1)));
     // Half a line that a crash left between two whole ones.
-    let torn = [lines[0], &lines[1][..40], lines[1], lines[2]].join("\n");
-    let (read, error) = Witness::read(&torn, &key);
-    assert_eq!((read.checkpoints, error), (3, None));
+    assert_eq!(read(&[lines[0], &lines[1][..40], lines[1], lines[2]]), None);
 }
 
 #[test]
-fn the_tail_is_reported_and_a_forged_entry_in_it_found() {
-    let secret = Secret::new(b"a master secret of thirty-two bytes");
-    let (keys, signer) = (Keys::new(&secret), Signer::new(&secret));
-    let (rows, sink) = store(&keys, &signer, 25);
-    let (witness, _) = Witness::read(&sink, &signer.public_key());
-    let mut verifier = Verifier::new(&keys, &witness);
-    let mut sorted: Vec<&Row> = rows.iter().take(23).collect();
-    sorted.sort_by_key(|row| (row.land, row.link.position));
-    sorted.iter().for_each(|row| verifier.row(&row.entry(), &row.commitment, &row.link));
-    verifier.unchained(24, &rows[23].entry(), &rows[23].commitment, true);
-    verifier.unchained(25, &rows[24].entry(), &Digest::of(b"made up"), true);
-    verifier.unchained(26, &rows[23].entry(), &rows[23].commitment, true);
-    verifier.unchained(27, &rows[22].entry(), &rows[22].commitment, false);
-    let report = verifier.finish();
-    // Made up, a copy of one that waits, a copy of one that is chained.
-    let forged = [(24, 25), (23, 26), (22, 27)].map(|(row, id)| Fault::Forged { land: rows[row].land, id });
-    assert!(report.faults.len() == 3 && forged.iter().all(|fault| report.faults.contains(fault)), "{report:?}");
-    assert_eq!((report.entries, report.unwitnessed, report.unchained), (23, 3, 1));
-    assert_eq!(report.oldest_unchained, Some(rows[23].entry().at));
+fn whoever_goes_on_with_a_sink_finds_what_was_done_to_it_without_checking_every_signature() {
+    let made = Made::new();
+    let key = made.signer.public_key();
+    let read = |lines: &[String], known: Option<Mark>| {
+        let mut trail = Trail::new(known);
+        lines.iter().try_for_each(|line| trail.follow(line))?;
+        trail.close(&key).map(|()| trail)
+    };
+    let whole = read(&made.sink, None).unwrap();
+    let end = whole.end().unwrap();
+    assert_eq!((end.number, whole.lost()), (made.sink.len() as u64, None));
+    assert_eq!(read(&made.sink, Some(end)).unwrap().lost(), None);
+    // Emptied, or cut: the line that the store remembers is not there.
+    assert_eq!(read(&[], Some(end)).unwrap().lost(), Some(end));
+    let cut = &made.sink[..made.sink.len() - 1];
+    assert_eq!(read(cut, Some(end)).unwrap().lost(), Some(end));
+    // Any line changed, and all digests behind it made anew: only the last signature is wrong.
+    let mut forged = made.sink[..2].to_vec();
+    let mut first: Checkpoint = serde_json::from_str(&forged[0]).unwrap();
+    first.at = Timestamp::UNIX_EPOCH;
+    forged[0] = serde_json::to_string(&first).unwrap();
+    assert_eq!(read(&forged, None).unwrap_err(), CheckpointError::Order(2));
+    let mut second: Checkpoint = serde_json::from_str(&forged[1]).unwrap();
+    second.previous = Some(Digest::of(forged[0].as_bytes()));
+    forged[1] = serde_json::to_string(&second).unwrap();
+    assert_eq!(read(&forged, None).unwrap_err(), CheckpointError::Signature(2));
+    // The other sink of somebody with the same secret: whole, but not of this store.
+    let (other, mark) = made.signer.line(None, Timestamp::UNIX_EPOCH, &Default::default());
+    assert_eq!(read(&[other], Some(end)).unwrap().lost(), Some(end));
+    assert!(mark.number == 1 && mark.digest != end.digest);
+}
+
+#[test]
+fn what_lies_behind_the_last_checkpoint_is_the_tail() {
+    let made = Made::new();
+    let whole = made.check();
+    for cut in 1..=whole.unwitnessed {
+        let mut store = made.clone();
+        store.cut(cut as usize);
+        let found = store.check();
+        // The end of the chain is only as long as somebody says; but an application without its line is still found.
+        let of_chain = found.faults.iter().find(|fault| !matches!(fault, Fault::Stored { .. }));
+        assert_eq!((found.unwitnessed, of_chain), (whole.unwitnessed - cut, None), "{found:?}");
+    }
+    // One more, and the sink knows better.
+    let mut store = made.clone();
+    store.cut(whole.unwitnessed as usize + 1);
+    let found = store.check();
+    assert!(matches!(found.faults[0], Fault::Missing { position, to, .. } if position == to), "{found:?}");
+    // Waiting entries are counted; forged ones among them are named.
+    let mut store = made.clone();
+    let waiting = store.tables[0].iter_mut().rfind(|row| row[POSITION].is_empty()).unwrap();
+    waiting[made::PAYLOAD] = b"{}".to_vec();
+    let (land, id) = (made::land(waiting).unwrap(), made::number(&waiting[made::SEQ]).unwrap());
+    let found = store.check();
+    assert_eq!((found.waiting, found.faults.contains(&Fault::Forged { land, id })), (1, true), "{found:?}");
+}
+
+#[test]
+fn any_action_word_is_chained_and_says_what_its_payload_says() {
+    let keys = Keys::new(&Secret::new(b"a master secret of thirty-two bytes"));
+    let witness = Witness::default();
+    let mut verifier = Verifier::new(&keys, &witness, Land::HH);
+    let mut last = Link::START;
+    for action in ["read", "erased", "", "Prüfvermerk", "export.csv/2026"] {
+        let entry = Entry {
+            land: Land::HH,
+            application_id: ApplicationId(uuid::Uuid::nil()),
+            at: Timestamp::UNIX_EPOCH,
+            actor: "Amsel",
+            action,
+            payload: b"no object",
+        };
+        let commitment = keys.commitment(&entry);
+        last = keys.link(Land::HH, &last, &commitment);
+        let (position, head) = (last.position, Some(last.head));
+        verifier.row(&Row { position, entry: Some(entry), commitment: Some(commitment), head });
+    }
+    assert_eq!(verifier.finish(), Report { entries: 5, unwitnessed: 5, ..Report::default() });
 }

@@ -28,7 +28,8 @@ impl Digest {
         Self(out)
     }
     pub fn hex(&self) -> String {
-        self.0.iter().map(|b| format!("{b:02x}")).collect()
+        let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or_default();
+        self.0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
     }
 }
 
@@ -46,6 +47,12 @@ impl TryFrom<Vec<u8>> for Digest {
     type Error = String;
     fn try_from(bytes: Vec<u8>) -> Result<Self, String> {
         bytes.try_into().map(Self).map_err(|bytes: Vec<u8>| format!("expected 32 bytes, found {}", bytes.len()))
+    }
+}
+impl TryFrom<&[u8]> for Digest {
+    type Error = String;
+    fn try_from(bytes: &[u8]) -> Result<Self, String> {
+        bytes.try_into().map(Self).map_err(|_| format!("expected 32 bytes, found {}", bytes.len()))
     }
 }
 impl TryFrom<String> for Digest {

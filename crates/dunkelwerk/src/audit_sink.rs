@@ -1,134 +1,80 @@
-//! The file to which checkpoints of the audit are appended, and `cases verify`.
+//! The file to which checkpoints of the audit are appended.
 
-use crate::config::Config;
-use crate::failure::Failure;
-use crate::{operate, output};
-use audit::{Keys, Report, Signer, Verifier, Witness};
-use domain::Digest;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, Error, Result, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use storage::{ChainedRow, Store};
-use worker::{OpenSink, Sink, audit_entry, audit_link};
+use std::sync::{Arc, Mutex, PoisonError};
+use worker::{OpenSink, Sink};
 
-/// Lines of the audit read at once.
-const PAGE: u32 = 5_000;
-/// Faults that are printed; the count says how many there are.
-const SHOWN: usize = 50;
+/// Takes one line; an error of its own ends the reading.
+type EachLine<'e> = dyn FnMut(&str) -> std::result::Result<(), String> + 'e;
 
 /// Opens the sink where no other process of this machine holds it.
-pub fn opener(path: PathBuf) -> Box<OpenSink> {
-    Box::new(move || open(&path).map_err(|e| format!("audit sink {}: {e}", path.display())))
+pub fn opener(path: PathBuf) -> Arc<OpenSink> {
+    Arc::new(move |each| open(&path, each).map_err(|e| format!("audit sink {}: {e}", path.display())))
 }
 
-fn open(path: &Path) -> std::io::Result<Option<Sink>> {
+fn open(path: &Path, each: &mut EachLine<'_>) -> Result<Option<Sink>> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Ok(None),
         Err(TryLockError::Error(error)) => return Err(error),
     }
-    let mut lines = String::new();
-    file.read_to_string(&mut lines)?;
+    let whole = lines(&file, each)?;
     // Half a line that a crash left is ended and stays: the file may be append-only.
-    if !lines.is_empty() && !lines.ends_with('\n') {
+    if !whole {
         file.write_all(b"\n")?;
-        lines.push('\n');
     }
-    let file = Mutex::new(file);
-    let append = move |line: &str| append(&file, line).map_err(|e| format!("the audit sink takes no line: {e}"));
-    Ok(Some(Sink { lines, append: Box::new(append) }))
-}
-
-fn append(file: &Mutex<File>, line: &str) -> std::io::Result<()> {
-    let mut file = file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    // Half a line is ended, so that the next one stands alone.
-    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data()).inspect_err(|_| {
-        let _ = file.write_all(b"\n");
-    })
-}
-
-/// `cases verify`
-pub async fn verify(config: &Config, sink: Option<PathBuf>) -> Result<(), Failure> {
-    let secret = config.existing_secret(Path::new("dunkelwerk-secret.key"))?;
-    let (keys, signer) = (Keys::new(&secret), Signer::new(&secret));
-    let store = storage::open(&operate::database_url(config)).await?;
-    let text = match sink.or_else(|| config.audit_sink()) {
-        Some(path) => read(&path)?,
-        None => {
-            output::error("no audit_sink: whoever has the keys and the database could have rewritten both");
-            String::new()
-        }
+    let length = file.metadata()?.len();
+    let held = Mutex::new(Held { file, path: path.to_owned(), length });
+    let append = move |line: &str| {
+        let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.append(line).map_err(|e| format!("the audit sink {} takes no line: {e}", held.path.display()))
     };
-    let (witness, error) = Witness::read(&text, &signer.public_key());
-    let report = walk(&*store, &keys, &witness).await?;
-    for fault in report.faults.iter().take(SHOWN) {
-        output::line(&fault.to_string());
-    }
-    if let Some(error) = &error {
-        output::line(&error.to_string());
-    }
-    output::line(&summary(&report, &witness));
-    if report.faults.is_empty() && error.is_none() { Ok(()) } else { Err(Failure::Findings) }
+    Ok(Some(Sink(Arc::new(append))))
 }
 
+/// Hands over each line of a sink; whether the last one is a whole one.
+fn lines(file: &File, each: &mut EachLine<'_>) -> Result<bool> {
+    let mut reader = BufReader::new(file);
+    let mut line = String::new();
+    loop {
+        let whole = line.is_empty() || line.ends_with('\n');
+        line.clear();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(whole);
+        }
+        each(line.trim_end_matches('\n')).map_err(Error::other)?;
+    }
+}
+
+/// Reads a sink without holding it.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads and writes the audit's sink")]
-fn read(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|e| Failure::Unreachable(format!("audit sink {}: {e}", path.display())))
+pub fn read(path: &Path, each: &mut EachLine<'_>) -> Result<()> {
+    lines(&File::open(path)?, each).map(|_| ())
 }
 
-async fn walk(store: &dyn Store, keys: &Keys, witness: &Witness) -> Result<Report, Failure> {
-    let mut verifier = Verifier::new(keys, witness);
-    let progress = indicatif::ProgressBar::new_spinner();
-    let mut last: Option<ChainedRow> = None;
-    loop {
-        let after = last.as_ref().map(|row| (row.entry.land.as_str(), row.position.unwrap_or_default()));
-        let rows = store.chained(after, PAGE).await?;
-        for row in &rows {
-            match (audit_entry(&row.entry), row.link(), commitment(row)) {
-                (Some(entry), Some(link), Some(commitment)) => verifier.row(&entry, &commitment, &audit_link(&link)),
-                _ => verifier.unreadable(row.seq),
-            }
+/// The sink while it is ours.
+struct Held {
+    file: File,
+    path: PathBuf,
+    /// What was read and written, bytes.
+    length: u64,
+}
+
+impl Held {
+    fn append(&mut self, line: &str) -> Result<()> {
+        let same = |a: &Metadata, b: &Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+        let (own, there) = (self.file.metadata()?, std::fs::metadata(&self.path)?);
+        if !same(&own, &there) || there.len() != self.length {
+            return Err(Error::other("somebody else emptied, exchanged or wrote it"));
         }
-        progress.inc(rows.len() as u64);
-        let Some(end) = rows.into_iter().next_back() else { break };
-        last = Some(end);
+        let line = format!("{line}\n");
+        self.file.write_all(line.as_bytes())?;
+        self.file.sync_data()?;
+        self.length += line.len() as u64;
+        Ok(())
     }
-    let mut after = i64::MIN;
-    loop {
-        let rows = store.unchained(after, PAGE).await?;
-        for row in &rows {
-            match (audit_entry(&row.entry), commitment(row)) {
-                _ if row.position == Some(0) && row.entry.commitment.is_empty() => verifier.before_the_chain(),
-                (Some(entry), Some(commitment)) => {
-                    verifier.unchained(row.seq, &entry, &commitment, row.position.is_none());
-                }
-                _ => verifier.unreadable(row.seq),
-            }
-        }
-        let Some(end) = rows.last() else { break };
-        after = end.seq;
-    }
-    progress.finish_and_clear();
-    Ok(verifier.finish())
-}
-
-fn commitment(row: &ChainedRow) -> Option<Digest> {
-    Digest::try_from(row.entry.commitment.clone()).ok()
-}
-
-fn summary(report: &Report, witness: &Witness) -> String {
-    let verdict = match report.faults.len() {
-        0 if witness.checkpoints == 0 => "consistent, but nothing witnesses it".to_owned(),
-        0 => "intact".to_owned(),
-        1 => "1 fault".to_owned(),
-        n => format!("{n} faults"),
-    };
-    let until = witness.last_at.map_or_else(|| "none".to_owned(), |at| at.to_string());
-    let oldest = report.oldest_unchained.map_or(String::new(), |at| format!(" (oldest {at})"));
-    format!(
-        "{} chained entries: {verdict}; {} checkpoints, last {until}; after it {} not witnessed, {} not chained{oldest}",
-        report.entries, witness.checkpoints, report.unwitnessed, report.unchained
-    )
 }

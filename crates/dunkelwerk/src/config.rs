@@ -58,8 +58,6 @@ pub struct Config {
     pub risk: Risk,
     pub officials: Vec<Official>,
     pub registers: Vec<RegisterSettings>,
-    /// Who is at the terminal.
-    pub user: Option<String>,
     secret_file: Option<PathBuf>,
     audit_sink: Option<PathBuf>,
     /// The settings file itself.
@@ -122,7 +120,6 @@ impl Config {
             risk,
             officials: file.official,
             registers: file.register,
-            user: environment("USER"),
             secret_file: file.secret_file,
             audit_sink: environment("DUNKELWERK_AUDIT_SINK").map(PathBuf::from).or(file.audit_sink),
             path: path.map(Path::to_owned),

@@ -30,6 +30,7 @@ mod submit;
 mod switch;
 mod telemetry;
 mod trial;
+mod verify;
 
 use clap::Parser;
 use failure::Failure;
@@ -83,7 +84,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Cases { command: cli::CasesCommand::Migrate(migrate) } => cases::migrate(&config, &migrate).await,
         Command::Cases { command: cli::CasesCommand::Failures(command) } => incidents::run(&config, command).await,
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
-        Command::Cases { command: cli::CasesCommand::Verify { sink } } => audit_sink::verify(&config, sink).await,
+        Command::Cases { command: cli::CasesCommand::Verify { sink } } => verify::verify(&config, sink).await,
         Command::Switch { command } => switch::switch(&config, command).await,
         Command::Report { json } => report::report(&config, json).await,
         Command::Migrate => operate::migrate(&config).await,

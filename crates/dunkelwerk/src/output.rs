@@ -25,6 +25,14 @@ pub fn write(file: &str, lines: &[String]) -> std::io::Result<()> {
     out.flush()
 }
 
+/// What is done of a long run whose end nobody knows, on standard error, where a person looks at it.
+pub fn counter() -> indicatif::ProgressBar {
+    let bar = indicatif::ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(200));
+    let style = indicatif::ProgressStyle::with_template("{spinner} {elapsed}  {msg}");
+    style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style))
+}
+
 /// A progress bar over bytes, on standard error, where a person looks at it.
 pub fn progress(bytes: usize) -> indicatif::ProgressBar {
     let style = indicatif::ProgressStyle::with_template("{bar:40} {percent} %  {elapsed}");

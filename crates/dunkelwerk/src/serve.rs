@@ -236,7 +236,11 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     let health = &pipeline.health;
     match role {
         Role::Web => None,
-        Role::Timer => Some(hindered(name, [health.audit.get(), health.timer.get(), health.jobs.get(), health.registers.get()])),
+        Role::Timer => {
+            let own = [health.audit.get(), health.witness.get(), health.timer.get(), health.jobs.get()];
+            let [audit, witness, timer, jobs] = own;
+            Some(hindered(name, [audit, witness, timer, jobs, health.registers.get()]))
+        }
         Role::Relay => Some(hindered(name, [health.relay.get()])),
         Role::Worker => Some(match health.source.get() {
             Some(why) => RoleReport::unready(name, why),

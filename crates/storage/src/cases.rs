@@ -64,7 +64,7 @@ macro_rules! reads {
                 let decisions = sqlx::query_as("select * from decisions where application_id = $1 order by decision_no");
                 let documents = sqlx::query_as("select * from documents where application_id = $1 order by at, key");
                 let task = sqlx::query_as("select * from tasks where application_id = $1");
-                let audit = sqlx::query_as("select * from audit where application_id = $1 order by seq");
+                let audit = sqlx::query_as("select * from audit where application_id = $1 order by at, seq");
                 Ok(Some(CaseView {
                     application,
                     case,

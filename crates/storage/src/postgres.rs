@@ -5,12 +5,13 @@ mod failures;
 mod queue;
 mod read;
 
+use crate::audit::postgres as audit;
 use crate::cases::postgres as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
-    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow,
-    QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
+    EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow,
+    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::postgres as shared;
 use crate::stops::postgres as stops;
@@ -227,7 +228,7 @@ impl Store for PostgresStore {
         Ok(lifted)
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        shared::commitments(&self.pool, land, after, limit).await
+        audit::commitments(&self.pool, land, after, limit).await
     }
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.pool.begin().await?;
@@ -235,7 +236,7 @@ impl Store for PostgresStore {
         let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('dunkelwerk audit chain'))")
             .fetch_one(&mut *tx)
             .await?;
-        let (places, refused) = if alone { shared::places(&mut tx, limit, chain).await? } else { Default::default() };
+        let (places, refused) = if alone { audit::places(&mut tx, limit, chain).await? } else { Default::default() };
         let (seqs, positions): (Vec<i64>, Vec<i64>) = places.iter().map(|(seq, position, _)| (*seq, *position)).unzip();
         let heads: Vec<Vec<u8>> = places.into_iter().map(|(_, _, head)| head).collect();
         let update = sqlx::query(
@@ -246,11 +247,24 @@ impl Store for PostgresStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(done.rows_affected()).unwrap_or(u32::MAX), refused })
     }
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::chained(&self.pool, after, limit).await
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
+        audit::strangers(&self.pool, lands).await
+    }
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        audit::chained(&self.pool, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::unchained(&self.pool, after, limit).await
+        audit::unchained(&self.pool, after, limit).await
+    }
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError> {
+        let mut tx = self.pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        audit::audited(&mut tx, from, limit).await
+    }
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
+        audit::witness(&self.pool).await
+    }
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError> {
+        audit::note_witness(&self.pool, before, now).await
     }
     async fn stops(&self) -> Result<Stops, StoreError> {
         stops::stops(&self.pool).await

@@ -1,9 +1,11 @@
 //! What is stored, as plain rows. Decisions, traces and contexts are opaque bytes here: the store knows no rules.
 
+mod audited;
 mod case;
 mod failure;
 mod stop;
 
+pub use audited::{AuditedCase, ChainedRow, LinkRow, Part, WitnessRow};
 pub use case::{
     CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
@@ -89,33 +91,6 @@ pub struct AuditRow {
     pub payload: Vec<u8>,
     /// 32 bytes, where nobody changed them.
     pub commitment: Vec<u8>,
-}
-
-/// A line of the audit with its place, or without one where the sequencer has not reached or has refused it.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct ChainedRow {
-    /// The store's own number.
-    pub seq: i64,
-    #[sqlx(flatten)]
-    pub entry: AuditRow,
-    pub position: Option<i64>,
-    pub head: Option<Vec<u8>>,
-}
-
-impl ChainedRow {
-    /// Its place, where it has one.
-    pub fn link(&self) -> Option<LinkRow> {
-        let head = Digest::try_from(self.head.clone()?).ok()?;
-        self.position.filter(|position| *position > 0).map(|position| LinkRow { position, head })
-    }
-}
-
-/// The place of a line in the chain of its Land.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkRow {
-    /// From 1 on.
-    pub position: i64,
-    pub head: Digest,
 }
 
 /// Another application id under which the same application came.

@@ -2,15 +2,14 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{ChainedRow, LinkRow, OutboxRow, Overview, OverviewLine, Status};
-use crate::store::Chain;
+use crate::rows::{OutboxRow, Overview, OverviewLine, Status};
 use domain::ApplicationId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// One module of reads for a pool type. A generic function would carry more bounds than body.
 macro_rules! reads {
-    ($database:ident, $pool:ty, $connection:ty) => {
+    ($database:ident, $pool:ty) => {
         pub(crate) mod $database {
             use super::*;
 
@@ -26,81 +25,6 @@ macro_rules! reads {
                      order by created_at, message_id limit $2 offset $3",
                 );
                 Ok(rows.bind(Moment(before)).bind(i64::from(limit)).bind(i64::from(offset)).fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn chained(
-                pool: &$pool,
-                after: Option<(&str, i64)>,
-                limit: u32,
-            ) -> Result<Vec<ChainedRow>, StoreError> {
-                let (land, position) = after.unwrap_or(("", 0));
-                let rows = sqlx::query_as(
-                    "select * from audit where position > 0 and (land, position) > ($1, $2) \
-                     order by land, position limit $3",
-                );
-                Ok(rows.bind(land).bind(position).bind(i64::from(limit)).fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn unchained(
-                pool: &$pool,
-                after: i64,
-                limit: u32,
-            ) -> Result<Vec<ChainedRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from audit where (position is null or position <= 0) and seq > $1 \
-                     order by seq limit $2",
-                );
-                Ok(rows.bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn commitments(
-                pool: &$pool,
-                land: &str,
-                after: i64,
-                limit: u32,
-            ) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select position, commitment from audit where land = $1 and position > $2 \
-                     order by position limit $3",
-                );
-                Ok(rows.bind(land).bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
-            }
-
-            /// The places for lines that have none, in a transaction that is alone at it (number, position, head), and
-            /// how many lines get none.
-            pub(crate) async fn places(
-                tx: &mut $connection,
-                limit: u32,
-                chain: &Chain<'_>,
-            ) -> Result<(Vec<(i64, i64, Vec<u8>)>, u32), StoreError> {
-                let rows: Vec<ChainedRow> =
-                    sqlx::query_as("select * from audit where position is null order by seq limit $1")
-                        .bind(i64::from(limit))
-                        .fetch_all(&mut *tx)
-                        .await?;
-                // By Land: its last place, or nothing to go on from where that one cannot be read.
-                let mut last: BTreeMap<&str, Result<Option<LinkRow>, ()>> = BTreeMap::new();
-                let mut places = Vec::with_capacity(rows.len());
-                for row in &rows {
-                    let land = row.entry.land.as_str();
-                    if !last.contains_key(land) {
-                        let newest: Option<ChainedRow> = sqlx::query_as(
-                            "select * from audit where land = $1 and position > 0 order by position desc limit 1",
-                        )
-                        .bind(land)
-                        .fetch_optional(&mut *tx)
-                        .await?;
-                        let place = newest.map_or(Ok(None), |row| row.link().map(Some).ok_or(()));
-                        last.insert(land, place);
-                    }
-                    let Some(Ok(before)) = last.get(land) else { continue };
-                    if let Some(link) = chain(&row.entry, before.as_ref()) {
-                        places.push((row.seq, link.position, link.head.0.to_vec()));
-                        last.insert(land, Ok(Some(link)));
-                    }
-                }
-                let refused = u32::try_from(rows.len() - places.len()).unwrap_or(u32::MAX);
-                Ok((places, refused))
             }
 
             pub(crate) async fn status(pool: &$pool, id: ApplicationId) -> Result<Option<Status>, StoreError> {
@@ -177,8 +101,8 @@ macro_rules! reads {
     };
 }
 
-reads!(postgres, sqlx::PgPool, sqlx::PgConnection);
-reads!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection);
+reads!(postgres, sqlx::PgPool);
+reads!(sqlite, sqlx::SqlitePool);
 
 /// Counts each reason of combined ones; most frequent first.
 fn split_reasons(rows: Vec<(String, i64)>) -> Vec<(String, i64)> {

@@ -5,12 +5,13 @@ mod failures;
 mod queue;
 mod read;
 
+use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
-    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow,
-    QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
+    EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow,
+    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::sqlite as shared;
 use crate::stops::sqlite as stops;
@@ -28,6 +29,9 @@ use uuid::Uuid;
 const READERS: u32 = 4;
 /// How long one process waits for another that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Rows that a reader's thread may be ahead of who asked: waking each other costs more than a row.
+const ROWS_AHEAD: usize = 2_000;
 
 /// One writing and a few reading connections on one file.
 #[derive(Debug, Clone)]
@@ -48,7 +52,8 @@ impl SqliteStore {
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
         let writer = writer.map_err(|e| StoreError::Unavailable(e.to_string()))?;
-        let reader = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options);
+        let reader = SqlitePoolOptions::new().max_connections(READERS);
+        let reader = reader.connect_lazy_with(options.row_buffer_size(ROWS_AHEAD));
         Ok(Self { writer, reader })
     }
 }
@@ -228,11 +233,11 @@ impl Store for SqliteStore {
         Ok(lifted)
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
-        shared::commitments(&self.reader, land, after, limit).await
+        audit::commitments(&self.reader, land, after, limit).await
     }
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let (places, refused) = shared::places(&mut tx, limit, chain).await?;
+        let (places, refused) = audit::places(&mut tx, limit, chain).await?;
         for (seq, position, head) in &places {
             let update = sqlx::query("update audit set position = ?, head = ? where seq = ?");
             update.bind(position).bind(head).bind(seq).execute(&mut *tx).await?;
@@ -240,11 +245,24 @@ impl Store for SqliteStore {
         tx.commit().await?;
         Ok(Sequenced { chained: u32::try_from(places.len()).unwrap_or(u32::MAX), refused })
     }
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::chained(&self.reader, after, limit).await
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
+        audit::strangers(&self.reader, lands).await
+    }
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
+        audit::chained(&self.reader, land, after, limit).await
     }
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError> {
-        shared::unchained(&self.reader, after, limit).await
+        audit::unchained(&self.reader, after, limit).await
+    }
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError> {
+        let mut tx = self.reader.begin().await?;
+        audit::audited(&mut tx, from, limit).await
+    }
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError> {
+        audit::witness(&self.reader).await
+    }
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError> {
+        audit::note_witness(&self.writer, before, now).await
     }
     async fn stops(&self) -> Result<Stops, StoreError> {
         stops::stops(&self.reader).await

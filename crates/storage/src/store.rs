@@ -1,9 +1,10 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier, EarlyRow,
-    FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview, ParkRow,
-    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
+    Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow,
+    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -148,10 +149,20 @@ pub trait Store: Send + Sync + 'static {
     async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
     /// Places and commitments of a Land behind a place, in their order.
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
-    /// Chained lines in the order of Land and position, after one of them.
-    async fn chained(&self, after: Option<(&str, i64)>, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// Numbers of chained lines that belong to none of these Lands.
+    async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError>;
+    /// Chained lines of a Land in their order, behind one with this position and number.
+    async fn chained(&self, land: &str, after: (i64, i64), limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
     /// Lines without a place, in the order of their numbers, after one of them.
     async fn unchained(&self, after: i64, limit: u32) -> Result<Vec<ChainedRow>, StoreError>;
+    /// What is stored and audited about some `limit` applications, in the order of their ids, from one on; empty at the
+    /// end. Whatever stands in any of these tables comes, each application with all its rows as they were at one moment.
+    async fn audited(&self, from: ApplicationId, limit: u32) -> Result<Vec<AuditedCase>, StoreError>;
+    /// The checkpoint that was noted last.
+    async fn witness(&self) -> Result<Option<WitnessRow>, StoreError>;
+    /// Notes a checkpoint where the last one was `before` (nothing: where none was noted); false where another was, and
+    /// nothing is changed then. Noting the same again is no change.
+    async fn note_witness(&self, before: Option<&WitnessRow>, now: &WitnessRow) -> Result<bool, StoreError>;
 
     /// The stop switches that stand, with their generation.
     async fn stops(&self) -> Result<Stops, StoreError>;

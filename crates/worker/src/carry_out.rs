@@ -107,13 +107,11 @@ fn case(kept: &Kept) -> CaseRow {
 
 fn decision(decided: Decided) -> DecisionRow {
     let decided_at = decided.at;
-    // Our own values always have a JSON form.
-    let data = decided.data.as_ref().map(|data| serde_json::to_vec(data).unwrap_or_default());
     let d = &decided.decision;
     let (application_id, rule_set) = (d.application_id, d.rule_set.clone());
     let decision_no = i32::try_from(d.decision_no).unwrap_or(i32::MAX);
     let notice_id = d.notice_id.map(|notice| notice.0);
-    let stored = decided.stored();
+    let (stored, data) = (decided.stored, decided.data);
     DecisionRow {
         application_id,
         decision_no,

@@ -23,8 +23,10 @@ pub struct Health {
     pub jobs: Trouble,
     /// Set while a service or Kommune is parked.
     pub parked: Trouble,
-    /// Set while the audit is not chained or not witnessed.
+    /// Set while the audit is not chained.
     pub audit: Trouble,
+    /// Set while the audit is not witnessed though there is a sink.
+    pub witness: Trouble,
 }
 
 /// A trouble with its cause, or none.
@@ -37,6 +39,14 @@ impl Trouble {
     }
     pub fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+    /// What an attempt ended with; a trouble is logged as `what` when it begins.
+    pub fn note(&self, trouble: Option<String>, what: &str) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = trouble.as_ref().filter(|_| *now != trouble) {
+            tracing::warn!(%error, "{what}");
+        }
+        *now = trouble;
     }
     pub fn get(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -7,7 +7,7 @@ use crate::pipeline::Pipeline;
 use crate::probe;
 use crate::retry::{self, open, settled};
 use audit::Keys;
-use domain::{ApplicationId, Ars, Digest, Land, berlin_iso};
+use domain::{ApplicationId, Ars, Land, berlin_iso};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -210,7 +210,7 @@ async fn carry_out(
         let item = messages.iter().find(|item| item.failure_id == result.failure_id);
         if let (Some(item), Some(delivery), true) = (item, delivery, patch.is_some()) {
             let office = (pipeline.office)();
-            let seal = |bytes: &[u8]| -> Digest { office.sealed(bytes) };
+            let seal = |bytes: &[u8]| office.audit_keys().content(bytes);
             let more = json!({ "before": seal(&item.body), "after": seal(&delivery.body) });
             result.audit = Some(line(pipeline, job, item, "failure.edited", more, now));
         }

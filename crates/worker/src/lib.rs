@@ -15,6 +15,7 @@ mod hearing;
 mod jobs;
 mod lanes;
 mod metrics;
+mod notary;
 mod parking;
 mod pipeline;
 mod probe;
@@ -39,6 +40,7 @@ pub use embedded::NoBroker;
 pub use health::{Health, Registers, Trouble};
 pub use jobs::{Action, begin as begin_job, words as filter_words, work_jobs, work_jobs_once};
 pub use metrics::Metrics;
+pub use notary::{OpenSink, Sink, mark as audit_mark};
 pub use parking::{lift, park};
 pub use pipeline::{Clock, FAILURE_DAYS, Pipeline, Runtime};
 pub use registers::{
@@ -47,6 +49,6 @@ pub use registers::{
 };
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
-pub use sequencer::{OpenSink, Sink, entry as audit_entry, link as audit_link, sequence};
+pub use sequencer::{entry as audit_entry, sequence};
 pub use storm::StormSettings;
 pub use timer::{tick, tick_once};

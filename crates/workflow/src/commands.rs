@@ -360,11 +360,11 @@ impl Machine<'_> {
         Ok(json!({ "flow": version, "before": before }))
     }
 
-    /// Puts what an official wrote into the file; the audit gets its key only.
+    /// Puts what an official wrote into the file; the audit gets its key and a digest only.
     fn attach(&mut self, kind: &str, by: &Official, body: Value) -> Value {
-        let what = format!("{kind}/{}/{}", self.case.path.len(), self.now.as_microsecond());
-        let key = event_id(self.case.application_id, &what);
-        self.file(Document {
+        // Of one kind, no command writes two over the same version.
+        let key = event_id(self.case.application_id, &format!("{kind}/{}", self.version));
+        let filed = self.file(Document {
             application_id: self.case.application_id,
             key,
             kind: kind.to_owned(),
@@ -372,7 +372,7 @@ impl Machine<'_> {
             actor: by.name.clone(),
             body: json::canonical(&body),
         });
-        json!({ "document": key })
+        json!({ "document": key, "content": filed.content })
     }
 }
 

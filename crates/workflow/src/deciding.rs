@@ -133,9 +133,9 @@ impl Machine<'_> {
             self.effects.push(Effect::Publish(publish::result(&decision, self.now)));
             self.effects.extend(publish::task(&decision, self.now).map(Effect::Publish));
         }
-        let data = self.matter.amended.then(|| self.matter.submission.envelope.data.clone());
-        let decided = Decided { decision: decision.clone(), at: self.now, context, data };
-        let audit = self.office.decided(&self.matter.submission, &decided, self.now);
+        let data = self.matter.amended.then_some(&self.matter.submission.envelope.data);
+        let decided = Decided::new(decision.clone(), self.now, context.as_ref(), data);
+        let audit = self.office.decided(&decided, self.first.take(), self.now);
         self.effects.push(Effect::Audit(audit));
         self.effects.push(Effect::Decide(Box::new(decided)));
         self.last = Some(decision);

@@ -1,7 +1,7 @@
 //! All the core can ask the shell to do. Effects are data; one step's effects are carried out in one transaction.
 
 use crate::Case;
-use domain::{ApplicationId, Ars, Decision, Digest, Land, SenderName, ServiceName};
+use domain::{ApplicationId, Ars, Decision, Digest, Land, Reason, SenderName, ServiceName, Trace};
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
 use serde_json::Value;
@@ -105,7 +105,7 @@ pub struct Judged {
     pub agreed: bool,
 }
 
-/// The application as it came, and where it belongs.
+/// The application as it came, and where it belongs. The audit names digests of it.
 #[derive(Debug, Clone)]
 pub struct Registered {
     pub application_id: ApplicationId,
@@ -125,10 +125,10 @@ pub struct Registered {
 pub struct Decided {
     pub decision: Decision,
     pub at: Timestamp,
-    /// What the rules saw; nothing where a person decided or no rules could run: that is not replayed.
-    pub context: Option<Context>,
-    /// The form's data that it was decided on, where they are not the application's own.
-    pub data: Option<Value>,
+    /// As it is stored; the audit names its digest.
+    pub stored: Stored,
+    /// The form's data that it was decided on, where they are not the application's own: a JSON text.
+    pub data: Option<Vec<u8>>,
 }
 
 /// A decision as it is stored: three texts whose bytes replay must meet again.
@@ -136,23 +136,69 @@ pub struct Decided {
 pub struct Stored {
     pub decision: Vec<u8>,
     pub trace: Vec<u8>,
-    /// Empty where there is none.
+    /// What the rules saw; empty where a person decided or no rules could run: that is not replayed.
     pub context: Vec<u8>,
 }
 
 impl Decided {
-    /// The stored form; what the trace repeats of the decision is kept once.
-    pub fn stored(self) -> Stored {
-        let mut decision = self.decision;
-        let mut trace = decision.trace.take().unwrap_or_default();
-        if trace.checks == decision.reasons {
-            trace.checks.clear();
-        }
-        Stored {
+    /// With its stored form: decision and trace apart.
+    pub fn new(mut decision: Decision, at: Timestamp, context: Option<&Context>, data: Option<&Value>) -> Self {
+        let mut trace = decision.trace.take();
+        let stored = Stored {
             decision: bytes(&decision),
-            trace: bytes(&trace),
-            context: self.context.as_ref().map(bytes).unwrap_or_default(),
+            trace: trace.as_mut().map_or_else(|| bytes(&Trace::default()), |trace| without(trace, &decision.reasons)),
+            context: context.map(bytes).unwrap_or_default(),
+        };
+        decision.trace = trace;
+        Self { decision, at, stored, data: data.map(bytes) }
+    }
+
+    /// What the audit's digest of it stands for.
+    pub(crate) fn audited(&self) -> audit::Decision<'_> {
+        let Stored { decision, trace, context } = &self.stored;
+        audit::Decision {
+            number: self.decision.decision_no.into(),
+            notice_id: self.decision.notice_id,
+            rule_set: self.decision.rule_set.as_deref(),
+            decided_at: self.at,
+            decision,
+            trace,
+            context,
+            data: self.data.as_deref(),
         }
+    }
+}
+
+/// The trace; what it repeats of the decision is stored once.
+fn without(trace: &mut Trace, reasons: &[Reason]) -> Vec<u8> {
+    let repeated = if trace.checks == reasons { std::mem::take(&mut trace.checks) } else { Vec::new() };
+    let stored = bytes(trace);
+    trace.checks.extend(repeated);
+    stored
+}
+
+impl Registered {
+    /// What the audit's digests of it stand for.
+    pub(crate) fn audited(&self) -> audit::Application<'_> {
+        audit::Application {
+            sender: self.sender.as_str(),
+            service: self.service.as_str(),
+            client_id: &self.client_id,
+            ars: self.ars.as_str(),
+            form_version: &self.form_version,
+            observed_at: self.observed_at,
+            received_at: self.received_at,
+            content: &self.content.0,
+            raw: &self.raw,
+        }
+    }
+}
+
+impl Document {
+    /// What the audit's digest of it stands for.
+    pub(crate) fn audited(&self) -> audit::Document<'_> {
+        let Self { key, kind, at, actor, body, .. } = self;
+        audit::Document { key: *key, kind, at: *at, actor, body }
     }
 }
 

@@ -55,7 +55,7 @@ impl Machine<'_> {
     /// A register answered; late answers are only kept.
     pub fn answered(&mut self, question: Uuid, answer: &AnswerOnFile, document: Option<Document>) {
         let from = self.case.step.clone();
-        document.into_iter().for_each(|document| self.file(document));
+        let filed = document.map(|document| self.file(document));
         let awaited = self.case.wait.as_ref().and_then(|wait| wait.question) == Some(question);
         let at = self.effects.len();
         if awaited {
@@ -64,8 +64,10 @@ impl Machine<'_> {
         } else {
             self.effects.push(Effect::Answered(question));
         }
-        let found = answer.answer.is_some();
-        let more = json!({ "register": answer.register, "source": answer.source, "found": found, "awaited": awaited });
+        let more = json!({
+            "register": answer.register, "source": answer.source, "found": answer.answer.is_some(), "awaited": awaited,
+            "document": filed.map(|filed| filed.key), "content": filed.map(|filed| filed.content),
+        });
         self.log_before(at, &answer.register, "register.answered", &from, more);
     }
 }

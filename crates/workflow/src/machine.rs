@@ -8,7 +8,7 @@ use crate::publish::{self, News};
 use crate::step::{ACTOR, Surroundings};
 use crate::{Definition, Office};
 use calendar::{Period, Place};
-use domain::{Decision, Outcome, ReferralReason, berlin_date, json};
+use domain::{Decision, Digest, Outcome, ReferralReason, berlin_date, json};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -18,16 +18,26 @@ pub(crate) struct Machine<'o> {
     pub office: &'o Office,
     pub flow: Arc<Flow>,
     pub case: Case,
-    version: i64,
+    pub version: i64,
     pub matter: Matter,
     pub surroundings: &'o Surroundings,
     pub now: Timestamp,
     pub today: Date,
     pub effects: Vec<Effect>,
+    /// What the audit is told of a new application by its first line.
+    pub first: Option<Value>,
     /// The newest decision.
     pub last: Option<Decision>,
     /// Why a person gets it, where no rule says so.
     pub because: Vec<ReferralReason>,
+}
+
+/// A document in the file as the audit names it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Filed {
+    pub key: uuid::Uuid,
+    /// Keyed digest, see [`audit::Keys::document`].
+    pub content: Digest,
 }
 
 impl<'o> Machine<'o> {
@@ -42,8 +52,8 @@ impl<'o> Machine<'o> {
     ) -> Self {
         let today = berlin_date(now);
         let effects = Vec::with_capacity(8);
-        let because = Vec::new();
-        Self { office, flow, case, version, matter, surroundings, now, today, effects, last, because }
+        let (first, because) = (None, Vec::new());
+        Self { office, flow, case, version, matter, surroundings, now, today, effects, first, last, because }
     }
 
     /// Takes the case on until it waits or ends.
@@ -249,8 +259,10 @@ impl<'o> Machine<'o> {
     }
 
     /// Puts a document into the file.
-    pub fn file(&mut self, document: Document) {
+    pub fn file(&mut self, document: Document) -> Filed {
+        let filed = Filed { key: document.key, content: self.office.audit_keys.document(&document.audited()) };
         self.effects.push(Effect::File(Box::new(document)));
+        filed
     }
 
     /// Writes what happened.

@@ -8,7 +8,7 @@ use crate::once;
 use crate::risk::Risk;
 use crate::{Official, OnceKey, Validated};
 use domain::{
-    ApplicationId, ClientId, Decision, Digest, FormError, Outcome, Secret, Sender, SenderName, ServiceName, berlin_date,
+    ApplicationId, ClientId, Decision, FormError, Outcome, Secret, Sender, SenderName, ServiceName, berlin_date,
 };
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -36,7 +36,6 @@ pub struct Office {
     pub settings: Settings,
     once_secret: Secret,
     sample_secret: Secret,
-    audit_secret: Secret,
     erasure_secret: Secret,
     pub(crate) audit_keys: audit::Keys,
 }
@@ -49,7 +48,6 @@ impl Office {
             settings,
             once_secret: secret.derive("once-only"),
             sample_secret: secret.derive("sample"),
-            audit_secret: secret.derive("audit-content"),
             erasure_secret: secret.derive("erasure"),
             audit_keys: audit::Keys::new(secret),
         }
@@ -185,10 +183,5 @@ impl Office {
     /// Drawn for a second look after the notice. Reproducible with the key, foreseeable by nobody without.
     pub(crate) fn drawn_after(&self, case: &Case, decision_no: u32) -> bool {
         self.settings.risk.drawn_after(&self.sample_secret, case, decision_no)
-    }
-
-    /// What stands for content in the audit: nobody without the key can tell from it what was sent or decided.
-    pub(crate) fn for_audit(&self, content: &[u8]) -> Digest {
-        self.audit_secret.mac([content])
     }
 }

@@ -4,7 +4,7 @@ use crate::effects::AuditEntry;
 use crate::office::Office;
 use crate::official::{Official, Right};
 use crate::step::{ACTOR, entry};
-use domain::{ApplicationId, Digest, Land};
+use domain::{ApplicationId, Land};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -32,11 +32,6 @@ impl Office {
     /// For lines of the audit that no step writes.
     pub fn audit_keys(&self) -> &audit::Keys {
         &self.audit_keys
-    }
-
-    /// What stands for content in the audit: nobody without the key can tell from it what was sent.
-    pub fn sealed(&self, content: &[u8]) -> Digest {
-        self.for_audit(content)
     }
 }
 

@@ -95,7 +95,7 @@ impl Replayer {
                 }
             }
         };
-        let again = Decided { decision, at: context.decided_at, context: Some(context), data: None }.stored();
+        let again = Decided::new(decision, context.decided_at, Some(&context), None).stored;
         match () {
             () if again.decision != row.stored.decision => Err(ReplayError::Different("decision")),
             () if again.trace != row.stored.trace => Err(ReplayError::Different("trace")),

@@ -5,7 +5,7 @@ use crate::correspondence::{Message, Said};
 use crate::effects::Document;
 use crate::flow::{Exit, Kind};
 use crate::machine::Machine;
-use domain::{Digest, ReferralReason, berlin_date};
+use domain::{ReferralReason, berlin_date};
 use serde_json::json;
 
 impl Message {
@@ -24,13 +24,19 @@ impl Message {
 
 impl Machine<'_> {
     /// Files a message and does what it asks for. What cannot be done by itself is put before a person.
-    pub fn hear(&mut self, message: &Message, digest: Digest) {
+    pub fn hear(&mut self, message: &Message) {
         let from = self.case.step.clone();
-        self.file(message.document(&self.case));
+        let filed = self.file(message.document(&self.case));
         let at = self.effects.len();
-        if self.case.state == CaseState::Erased {
-            return;
+        if self.case.state != CaseState::Erased {
+            self.answer(message);
         }
+        let actor = message.sender.name.as_str().to_owned();
+        let action = format!("message.{}", message.body.as_str());
+        self.log_before(at, &actor, action, &from, json!({ "document": filed.key, "content": filed.content }));
+    }
+
+    fn answer(&mut self, message: &Message) {
         match &message.body {
             Said::Supplement { .. } | Said::Amendment { .. } => self.supplied(),
             Said::Withdrawal { .. } => self.withdrawn(),
@@ -39,9 +45,6 @@ impl Machine<'_> {
             Said::HearingReply { .. } => self.replied(),
             Said::Retrieved => self.retrieved(message),
         }
-        let actor = message.sender.name.as_str().to_owned();
-        let action = format!("message.{}", message.body.as_str());
-        self.log_before(at, &actor, action, &from, json!({ "document": message.key(), "content": digest }));
     }
 
     fn kind(&self) -> Option<Kind> {

@@ -93,13 +93,13 @@ impl Office {
         let case = Case::new(submission, flow, form_version, received);
         let matter = Matter::new(submission.clone(), form.clone());
         let mut machine = Machine::new(self, flow.clone(), (case, 0), matter, None, surroundings, now);
+        machine.first = Some(self.intake(&registered));
         machine.effects.push(Effect::Register(Box::new(registered)));
         machine.run();
-        if machine.case.decisions == 0 {
-            // A decision says it all; what waits first is noted by itself.
-            let payload = json!({ "sender": submission.sender.name, "content": self.for_audit(&submission.content.0) });
+        // A decision says it all; what waits first is noted by itself.
+        if let Some(intake) = machine.first.take() {
             let from = machine.flow.start.clone();
-            machine.log_way(ACTOR, "received", &from, payload);
+            machine.log_way(ACTOR, "received", &from, intake);
         }
         machine.finish()
     }
@@ -126,7 +126,7 @@ impl Office {
         let case = (dossier.case.clone(), dossier.version);
         let mut machine = Machine::new(self, flow, case, matter, dossier.decision.clone(), surroundings, now);
         match event {
-            CaseEvent::Said(message) => machine.hear(message, self.for_audit(&message.raw)),
+            CaseEvent::Said(message) => machine.hear(message),
             CaseEvent::Answered { question, answer } => machine.answered(*question, answer, new),
             CaseEvent::Commanded { command, by, seen } => machine.obey(command, by, (*seen, dossier.version))?,
             CaseEvent::Woken => machine.woken(),
@@ -217,7 +217,7 @@ impl Office {
     fn note(&self, submission: &Submission, original: ApplicationId, action: &str, now: Timestamp) -> AuditEntry {
         let payload = json!({
             "sender": submission.sender.name, "service": submission.envelope.service,
-            "ars": submission.envelope.ars, "content": self.for_audit(&submission.content.0),
+            "ars": submission.envelope.ars, "content": self.audit_keys.content(&submission.content.0),
             "as": submission.application_id,
         });
         self.entry(original, submission.envelope.ars.land(), now, ACTOR, action.into(), &payload)
@@ -295,18 +295,29 @@ impl Office {
         }
     }
 
-    /// The audit's line about a decision.
-    pub(crate) fn decided(&self, submission: &Submission, decided: &Decided, now: Timestamp) -> AuditEntry {
+    /// What the first line of a case says of the application; `cases verify` compares it with what is stored.
+    fn intake(&self, registered: &Registered) -> Value {
+        let (keys, row) = (&self.audit_keys, registered.audited());
+        json!({
+            "sender": registered.sender, "application": keys.application(&row), "content": keys.content(row.content),
+            "sent": keys.sent(&row),
+        })
+    }
+
+    /// The audit's line about a decision, with what a `first` line says.
+    pub(crate) fn decided(&self, decided: &Decided, first: Option<Value>, now: Timestamp) -> AuditEntry {
         let decision = &decided.decision;
-        let bytes = serde_json::to_vec(decision).unwrap_or_default();
-        let payload = json!({
-            "service": decision.service, "ars": decision.ars, "sender": submission.sender.name,
-            "content": self.for_audit(&submission.content.0), "outcome": decision.outcome,
+        let mut payload = json!({
+            "service": decision.service, "ars": decision.ars, "outcome": decision.outcome,
             "automatic": decision.automatic, "rule_set": decision.rule_set, "decision_no": decision.decision_no,
-            "reasons": decision.referral.as_ref().map(|r| &r.reasons), "decision": self.for_audit(&bytes),
+            "reasons": decision.referral.as_ref().map(|r| &r.reasons),
+            "decision": self.audit_keys.decision(&decided.audited()),
         });
+        if let (Value::Object(all), Some(Value::Object(first))) = (&mut payload, first) {
+            all.extend(first);
+        }
         let actor = decision.decided_by.as_deref().unwrap_or(ACTOR);
-        self.entry(submission.application_id, decision.ars.land(), now, actor, "decided".into(), &payload)
+        self.entry(decision.application_id, decision.ars.land(), now, actor, "decided".into(), &payload)
     }
 
     pub(crate) fn entry(

@@ -134,8 +134,9 @@ impl Machine<'_> {
         let tombstone = self.office.tombstone(&self.case.sender, &self.case.service, &self.case.id);
         self.case.id = tombstone.clone();
         let (application_id, tombstone) = (self.case.application_id, tombstone.as_str().to_owned());
+        let sent = self.office.audit_keys.erased(&tombstone);
         self.effects.push(Effect::Erase(Erased { application_id, tombstone }));
-        self.log(self.actor(), "erased", json!({ "norm": norm, "decisions": self.case.decisions }));
+        self.log(self.actor(), "erased", json!({ "norm": norm, "decisions": self.case.decisions, "sent": sent }));
     }
 
     /// Computes the statutory days anew: they depend on pauses and extensions.

@@ -10,3 +10,6 @@ create table stops (
 );
 create table stops_generation (number bigint not null);
 insert into stops_generation (number) values (0);
+
+-- The figures of the first page are counted without reading the bodies.
+create index cases_figures on cases (service, outcome, automatic);
