@@ -2,7 +2,7 @@
 //! all, by itself or by an order over many.
 
 use crate::lives::permit;
-use crate::stage::{Answering, Setting, Stage, databases, new_id};
+use crate::stage::{Answering, SECRET, Setting, Stage, databases, new_id};
 use crate::tables::Tables;
 use async_trait::async_trait;
 use audit::Keys;
@@ -33,7 +33,7 @@ pub fn break_it(script: &str) -> String {
 }
 
 fn keys() -> Keys {
-    Keys::new(&Secret::new(b"stage"))
+    Keys::new(&Secret::new(SECRET))
 }
 
 impl Stage {
@@ -330,7 +330,7 @@ async fn a_thousand_malformed_messages_are_mended_by_one_patch() {
 /// What the audit says under an id, and who.
 async fn actions(stage: &Stage, id: ApplicationId) -> (Vec<String>, Vec<String>) {
     let rows = stage.store.unchained(0, 100_000).await.unwrap();
-    rows.into_iter().map(|row| row.entry).filter(|e| e.application_id == id).map(|e| (e.action, e.actor)).unzip()
+    rows.into_iter().filter_map(|row| row.entry).filter(|e| e.application_id == id).map(|e| (e.action, e.actor)).unzip()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -340,22 +340,16 @@ async fn an_order_is_audited_with_who_which_and_how_many() {
         let filter = FailureFilter { ars: Some("14".into()), ..kind("rule") };
         let job = stage.order(Action::Retry, filter).await;
         let rows = stage.store.unchained(0, 1_000).await.unwrap();
-        let own = |row: &storage::ChainedRow| row.entry.application_id.0 == job.job_id;
-        let lines: Vec<_> = rows.into_iter().filter(own).map(|row| row.entry).collect();
+        let entries = rows.into_iter().filter_map(|row| row.entry);
+        let lines: Vec<_> = entries.filter(|entry| entry.application_id.0 == job.job_id).collect();
         assert_eq!(lines.len(), 1, "{database}: one Land is concerned");
         let payload: Value = serde_json::from_slice(&lines[0].payload).unwrap();
         assert_eq!((lines[0].actor.as_str(), lines[0].action.as_str()), ("Technik", "job.retry"));
         assert_eq!((lines[0].land.as_str(), &payload["count"]), ("sn", &json!(1)));
         assert_eq!(payload["filter"], json!({ "ars": "14", "kind": "rule" }));
-        // Whoever wrote it has the keys: it is chained.
-        let chain = |row: &storage::AuditRow, last: Option<&storage::LinkRow>| {
-            let entry = worker::audit_entry(row)?;
-            let commitment = domain::Digest::try_from(row.commitment.clone()).ok()?;
-            assert_eq!(keys().commitment(&entry), commitment, "{database}: {}", row.action);
-            let link = keys().link(entry.land, last.map(worker::audit_link).as_ref(), &commitment);
-            Some(storage::LinkRow { position: link.position as i64, head: link.head })
-        };
-        assert_eq!(stage.store.sequence(1_000, &chain).await.unwrap().refused, 0);
+        // Whoever wrote it has the keys: it can be chained.
+        let entry = worker::audit_entry(&lines[0]).unwrap();
+        assert_eq!(keys().commitment(&entry).0.to_vec(), lines[0].commitment, "{database}");
     }
 }
 

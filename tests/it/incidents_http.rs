@@ -1,6 +1,6 @@
 //! Failures and orders over them for officials who operate: who sees what, who may order what, and what is written down.
 
-use crate::incidents_live::until;
+use crate::incidents_live::{audit, until};
 use crate::office::{House, token};
 use serde_json::{Value, json};
 use storage::{FailureRow, ParkRow};
@@ -44,10 +44,7 @@ fn row(id: &str, ars: Option<&str>) -> FailureRow {
 }
 
 async fn reads(house: &House) -> Vec<(String, Value)> {
-    let rows = house.store.unchained(0, 100_000).await.unwrap();
-    let mut all: Vec<_> = rows.into_iter().map(|row| row.entry).collect();
-    all.extend(house.store.chained(None, 100_000).await.unwrap().into_iter().map(|row| row.entry));
-    let reads = all.into_iter().filter(|entry| entry.action == "read");
+    let reads = audit(&*house.store).await.into_iter().filter(|entry| entry.action == "read");
     reads.map(|entry| (entry.actor, serde_json::from_slice(&entry.payload).unwrap())).collect()
 }
 

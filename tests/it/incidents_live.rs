@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::any::Any;
 use std::process::Output;
 use std::time::{Duration, Instant};
-use storage::{FailureFilter, JobRow, QueueRow, Store};
+use storage::{AuditRow, FailureFilter, JobRow, QueueRow, Store};
 use testkit::applications::dog;
 use testkit::{Program, services};
 
@@ -114,7 +114,8 @@ async fn a_thousand_messages_are_mended_once_though_the_process_is_killed() {
         assert_eq!((overview.duplicates, overview.conflicts, overview.dead_letters), (0, 0, 0), "{world}: nothing twice");
         let decisions = store.replayable(None, 2 * MESSAGES as u32).await.unwrap();
         assert_eq!(decisions.len(), MESSAGES, "{world}: decided once");
-        assert_eq!(edited(&*store).await, MESSAGES, "{world}: the audit says each edit once");
+        let edits = audit(&*store).await.iter().filter(|line| line.action == "failure.edited").count();
+        assert_eq!(edits, MESSAGES, "{world}: the audit says each edit once");
         let listed = command(&program, &["cases", "jobs"]);
         assert!(listed.contains("edit    by Technik  1000 done, 0 open still, of 1000  ended"), "{listed}");
         until("all is chained", async || store.unchained(0, 1).await.unwrap().is_empty()).await;
@@ -123,18 +124,13 @@ async fn a_thousand_messages_are_mended_once_though_the_process_is_killed() {
     }
 }
 
-/// Lines of the audit about messages that were changed.
-async fn edited(store: &dyn Store) -> usize {
-    let mut count = 0;
-    let mut last: Option<(String, i64)> = None;
-    loop {
-        let rows = store.chained(last.as_ref().map(|(land, place)| (land.as_str(), *place)), 1_000).await.unwrap();
-        count += rows.iter().filter(|row| row.entry.action == "failure.edited").count();
-        let Some(end) = rows.last() else { break };
-        last = Some((end.entry.land.clone(), end.position.unwrap()));
+/// All lines of the audit, chained or not yet.
+pub async fn audit(store: &dyn Store) -> Vec<AuditRow> {
+    let mut rows = store.unchained(0, 100_000).await.unwrap();
+    for land in domain::Land::ALL {
+        rows.extend(store.chained(land.short(), (0, 0), 100_000).await.unwrap());
     }
-    let rest = store.unchained(0, 100_000).await.unwrap();
-    count + rest.iter().filter(|row| row.entry.action == "failure.edited").count()
+    rows.into_iter().filter_map(|row| row.entry).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -41,7 +41,7 @@ fn said(action: &str) -> AuditRow {
 }
 
 async fn actions(store: &Arc<dyn Store>) -> Vec<String> {
-    store.unchained(0, 1_000).await.unwrap().into_iter().map(|row| row.entry.action).collect()
+    store.unchained(0, 1_000).await.unwrap().into_iter().filter_map(|row| row.entry).map(|entry| entry.action).collect()
 }
 
 fn parked(name: &str, service: &str, ars: &str) -> FailureRow {

@@ -2,7 +2,7 @@
 //! over, and that nothing is lost meanwhile.
 
 use crate::incidents::broken;
-use crate::stage::{Setting, Stage, databases, new_id};
+use crate::stage::{SECRET, Setting, Stage, databases, new_id};
 use audit::Keys;
 use domain::{ApplicationId, Secret};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ fn fine(id: &str, ars: &str) -> Value {
 }
 
 fn keys() -> Keys {
-    Keys::new(&Secret::new(b"stage"))
+    Keys::new(&Secret::new(SECRET))
 }
 
 impl Stage {
@@ -76,7 +76,7 @@ impl Stage {
 
     async fn said(&self, action: &str) -> Vec<(String, Value)> {
         let rows = self.store.unchained(0, 100_000).await.unwrap();
-        let lines = rows.into_iter().map(|row| row.entry).filter(|entry| entry.action == action);
+        let lines = rows.into_iter().filter_map(|row| row.entry).filter(|entry| entry.action == action);
         lines.map(|entry| (entry.actor, serde_json::from_slice(&entry.payload).unwrap())).collect()
     }
 }

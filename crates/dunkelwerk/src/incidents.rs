@@ -28,11 +28,10 @@ struct Shop {
 }
 
 impl Shop {
-    async fn open(config: &Config, by: Option<&str>) -> Result<Self, Failure> {
+    async fn open(config: &Config, by: &str) -> Result<Self, Failure> {
         let keys = Keys::new(&config.existing_secret(Path::new("dunkelwerk-secret.key"))?);
         let store = storage::open(&operate::database_url(config)).await?;
-        let by = by.or(config.user.as_deref()).unwrap_or("operator").to_owned();
-        Ok(Self { store, keys, by })
+        Ok(Self { store, keys, by: by.to_owned() })
     }
 }
 
@@ -132,7 +131,7 @@ async fn order(config: &Config, arguments: &cli::Order, action: &Action) -> Resu
         output::line(&format!("{} failures would be taken", rows.iter().map(|row| row.count).sum::<i64>()));
         return Ok(());
     }
-    let shop = Shop::open(config, arguments.by.as_deref()).await?;
+    let shop = Shop::open(config, &arguments.by).await?;
     let job = serve::new_id().0;
     let total = worker::begin_job(&*shop.store, &shop.keys, (job, &shop.by), action, &wanted, serve::clock()).await?;
     output::line(&json!({ "job_id": job, "action": action.as_str(), "total": total }).to_string());
@@ -191,7 +190,7 @@ fn job_text(job: &JobRow) -> String {
 
 /// `cases park`
 async fn park(config: &Config, arguments: &cli::Park) -> Result<(), Failure> {
-    let shop = Shop::open(config, arguments.by.as_deref()).await?;
+    let shop = Shop::open(config, &arguments.by).await?;
     if ["storm", "dunkelwerk"].contains(&shop.by.as_str()) {
         return Err(Failure::Usage(format!("{} is no person: say who with --as", shop.by)));
     }
@@ -212,7 +211,7 @@ async fn park(config: &Config, arguments: &cli::Park) -> Result<(), Failure> {
 
 /// `cases lift`
 async fn lift(config: &Config, arguments: &cli::Lift) -> Result<(), Failure> {
-    let shop = Shop::open(config, arguments.by.as_deref()).await?;
+    let shop = Shop::open(config, &arguments.by).await?;
     let (service, ars) = (arguments.service.as_deref(), arguments.ars.as_deref());
     let how = (shop.by.as_str(), arguments.reason.as_str());
     if worker::lift(&*shop.store, &shop.keys, (service, ars), how, serve::clock()).await? == 0 {

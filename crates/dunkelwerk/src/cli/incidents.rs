@@ -76,9 +76,9 @@ pub struct Order {
     /// Wait until it is done, with progress; exit status 1 where some is open still.
     #[arg(long, conflicts_with = "dry_run")]
     pub wait: bool,
-    /// Who orders it, for the audit; default: $USER.
-    #[arg(long = "as", value_name = "NAME")]
-    pub by: Option<String>,
+    /// Who orders it, for the audit.
+    #[arg(long = "as", env = "USER", value_name = "NAME", default_value = "operator")]
+    pub by: String,
 }
 
 #[derive(Args)]
@@ -122,9 +122,9 @@ pub struct Park {
     /// For so long, such as 2h or 30m; then it is lifted. Default: until somebody lifts it.
     #[arg(long = "for", value_name = "TIME", value_parser = time)]
     pub time: Option<Duration>,
-    /// Who does it, for the audit; default: $USER.
-    #[arg(long = "as", value_name = "NAME")]
-    pub by: Option<String>,
+    /// Who does it, for the audit.
+    #[arg(long = "as", env = "USER", value_name = "NAME", default_value = "operator")]
+    pub by: String,
 }
 
 /// `90m`, `2h`, `3d`
@@ -151,9 +151,9 @@ pub struct Lift {
     /// Wait until everything that was kept is tried, with progress; exit status 1 where some is open still.
     #[arg(long)]
     pub wait: bool,
-    /// Who does it, for the audit; default: $USER.
-    #[arg(long = "as", value_name = "NAME")]
-    pub by: Option<String>,
+    /// Who does it, for the audit.
+    #[arg(long = "as", env = "USER", value_name = "NAME", default_value = "operator")]
+    pub by: String,
 }
 
 #[cfg(test)]
