@@ -4,8 +4,7 @@ use crate::rows::{at, erased, failure, granted, id, question};
 use crate::store_contract::{contract, migrated};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use storage::{Batch, FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow, Store};
-use uuid::Uuid;
+use storage::{AuditRow, Batch, FailureFilter, FailureRow, IncidentRow, JobRow, Lift, ParkRow, Settled, Store};
 
 contract!(
     the_same_failure_again_is_the_same_row,
@@ -38,8 +37,17 @@ fn job(name: &str, begun: i64) -> JobRow {
     }
 }
 
-fn settled(row: &FailureRow, state: &str, outcome: &str) -> (Uuid, String, String) {
-    (row.failure_id, state.to_owned(), outcome.to_owned())
+fn settled(row: &FailureRow, state: &str, outcome: &str) -> Settled {
+    Settled { failure_id: row.failure_id, state: state.to_owned(), outcome: outcome.to_owned(), audit: None }
+}
+
+/// Nothing that the audit would say.
+fn silent(_count: i64) -> Vec<AuditRow> {
+    Vec::new()
+}
+
+fn lift<'a>(service: Option<&'a str>, ars: Option<&'a str>) -> Lift<'a> {
+    Lift { service, ars, by: None }
 }
 
 async fn the_same_failure_again_is_the_same_row(store: Arc<dyn Store>) {
@@ -119,7 +127,7 @@ async fn failures_are_grouped_and_the_newest_speaks_for_all(store: Arc<dyn Store
     assert_eq!(store.incidents(&FailureFilter::default()).await.unwrap(), [message.clone(), cases.clone()]);
     store.fail(&[failure("case", "a1", 20)]).await.unwrap();
     let filter = FailureFilter { ars: Some("1461".into()), kind: Some("case".into()), ..Default::default() };
-    assert_eq!(store.begin_job(&job("j", 21), &FailureFilter { since: Some(at(20)), ..filter }).await.unwrap(), 1);
+    assert_eq!(store.begin_job(&job("j", 21), &FailureFilter { since: Some(at(20)), ..filter }, &silent).await.unwrap(), 1);
     let cases = IncidentRow { open: 3, last_at: at(20), detail: "why a1".into(), ..cases };
     assert_eq!(store.incidents(&FailureFilter::default()).await.unwrap(), [cases, message]);
 }
@@ -141,7 +149,7 @@ async fn ten_thousand_failures_are_one_job(store: Arc<dyn Store>) {
     assert_eq!(counts, expected.map(|(kind, count)| (kind, count, count, count)));
 
     let cases = FailureFilter { kind: Some("case".into()), service: Some("hundesteuer".into()), ..Default::default() };
-    assert_eq!(store.begin_job(&job("j", 200), &cases).await.unwrap(), 6_000);
+    assert_eq!(store.begin_job(&job("j", 200), &cases, &silent).await.unwrap(), 6_000);
     let (mut seen, mut rounds) = (BTreeSet::new(), 0);
     loop {
         let items = store.job_items(id("j").0, 500).await.unwrap();
@@ -173,7 +181,7 @@ async fn ten_thousand_failures_are_one_job(store: Arc<dyn Store>) {
     let tried: Vec<_> = open.iter().filter(|row| row.outcome.is_some()).collect();
     assert!(tried.len() == 1_200 && tried.iter().all(|row| row.settled_at.is_none()));
 
-    assert_eq!(store.begin_job(&job("k", 300), &cases).await.unwrap(), 1_200, "what is open again");
+    assert_eq!(store.begin_job(&job("k", 300), &cases, &silent).await.unwrap(), 1_200, "what is open again");
     let running = JobRow { total: 1_200, ..job("k", 300) };
     assert_eq!(store.jobs(10).await.unwrap(), [running.clone(), ended], "the newest first");
     assert_eq!(store.jobs(1).await.unwrap(), [running]);
@@ -187,7 +195,7 @@ async fn of_jobs_at_once_each_failure_has_one(store: Arc<dyn Store>) {
         tokio::spawn(async move {
             let filter = FailureFilter { cause: Some("case_refused".into()), ..FailureFilter::default() };
             let name = format!("j{}", i / 2);
-            (name.clone(), store.begin_job(&job(&name, i / 2), &filter).await.unwrap())
+            (name.clone(), store.begin_job(&job(&name, i / 2), &filter, &silent).await.unwrap())
         })
     });
     let begun: Vec<_> = futures::future::join_all(begun).await.into_iter().map(Result::unwrap).collect();
@@ -207,7 +215,7 @@ async fn what_fails_again_is_open_again(store: Arc<dyn Store>) {
     let rows = names.map(|name| failure("message", name, 1));
     store.fail(&rows).await.unwrap();
     let any = FailureFilter::default();
-    assert_eq!(store.begin_job(&job("j", 5), &any).await.unwrap(), 4);
+    assert_eq!(store.begin_job(&job("j", 5), &any, &silent).await.unwrap(), 4);
     let fails = |name: &'static str, happened| {
         let store = store.clone();
         async move { store.fail(&[failure("message", name, happened)]).await.unwrap() }
@@ -234,7 +242,7 @@ async fn what_fails_again_is_open_again(store: Arc<dyn Store>) {
     assert_eq!(store.overview(at(20)).await.unwrap().dead_letters, 2);
 
     // What is erased while it is queued ends its job with the next word.
-    assert_eq!(store.begin_job(&job("k", 20), &any).await.unwrap(), 2);
+    assert_eq!(store.begin_job(&job("k", 20), &any, &silent).await.unwrap(), 2);
     let erased = ["while", "after"].map(erased).into();
     store.commit(Batch { erased, ..Batch::default() }).await.unwrap();
     assert_eq!(store.job_items(id("k").0, 10).await.unwrap(), []);
@@ -247,7 +255,7 @@ async fn settled_failures_are_forgotten_after_a_time(store: Arc<dyn Store>) {
     for (name, begun) in [("old", 1), ("new", 10)] {
         let row = failure("message", name, begun);
         store.fail(std::slice::from_ref(&row)).await.unwrap();
-        assert_eq!(store.begin_job(&job(name, begun), &FailureFilter::default()).await.unwrap(), 1);
+        assert_eq!(store.begin_job(&job(name, begun), &FailureFilter::default(), &silent).await.unwrap(), 1);
         store.settle_failures(&[settled(&row, "cancelled", "no")], at(begun + 1)).await.unwrap();
     }
     store.fail(&[failure("message", "open", 0)]).await.unwrap();
@@ -274,21 +282,21 @@ async fn a_storm_and_an_operator_park_beside_each_other(store: Arc<dyn Store>) {
     let official = park(Some("wohngeld"), None, "official:7", 2, None);
     let place = park(None, Some("0531"), "storm", 3, Some(9));
     for row in [&storm(1, 5), &official, &place, &storm(4, 8)] {
-        store.park(row).await.unwrap();
+        store.park(row, &[]).await.unwrap();
     }
     let longer = ParkRow { since: at(1), ..storm(4, 8) };
     assert_eq!(store.parked().await.unwrap(), [longer, official.clone(), place.clone()], "the storm lasts longer");
-    store.park(&storm(20, 30)).await.unwrap();
+    store.park(&storm(20, 30), &[]).await.unwrap();
     assert_eq!(
         store.parked().await.unwrap(),
         [official, place.clone(), storm(20, 30)],
         "another storm after the first"
     );
-    assert_eq!(store.lift(Some("wohngeld"), Some("0531"), at(21)).await.unwrap(), 0);
-    assert_eq!(store.lift(None, None, at(21)).await.unwrap(), 0);
-    assert_eq!(store.lift(Some("wohngeld"), None, at(21)).await.unwrap(), 2, "whoever parked it");
-    assert_eq!(store.lift(Some("wohngeld"), None, at(22)).await.unwrap(), 0);
-    store.park(&storm(25, 26)).await.unwrap();
+    assert_eq!(store.lift(&lift(Some("wohngeld"), Some("0531")), at(21), &[]).await.unwrap(), 0);
+    assert_eq!(store.lift(&lift(None, None), at(21), &[]).await.unwrap(), 0);
+    assert_eq!(store.lift(&lift(Some("wohngeld"), None), at(21), &[]).await.unwrap(), 2, "whoever parked it");
+    assert_eq!(store.lift(&lift(Some("wohngeld"), None), at(22), &[]).await.unwrap(), 0);
+    store.park(&storm(25, 26), &[]).await.unwrap();
     assert_eq!(store.parked().await.unwrap(), [place, storm(25, 26)]);
 }
 
@@ -311,16 +319,16 @@ async fn what_is_parked_lets_others_pass(store: Arc<dyn Store>) {
         ["a", "b", "c"].into_iter().filter(|name| due.contains(&id(name))).collect::<String>()
     };
     assert_eq!(passes(1).await, "abc");
-    store.park(&park(Some("wohngeld"), Some("0531"), "storm", 1, Some(5))).await.unwrap();
+    store.park(&park(Some("wohngeld"), Some("0531"), "storm", 1, Some(5)), &[]).await.unwrap();
     assert_eq!((passes(4).await.as_str(), passes(5).await.as_str()), ("ac", "abc"), "until its time has come");
-    store.park(&park(Some("wohngeld"), None, "official:7", 1, None)).await.unwrap();
+    store.park(&park(Some("wohngeld"), None, "official:7", 1, None), &[]).await.unwrap();
     assert_eq!(passes(99).await, "a");
-    store.lift(Some("wohngeld"), None, at(2)).await.unwrap();
-    store.park(&park(None, Some("0531"), "official:7", 1, None)).await.unwrap();
+    store.lift(&lift(Some("wohngeld"), None), at(2), &[]).await.unwrap();
+    store.park(&park(None, Some("0531"), "official:7", 1, None), &[]).await.unwrap();
     assert_eq!(passes(99).await, "c");
-    store.park(&park(None, None, "official:7", 1, None)).await.unwrap();
+    store.park(&park(None, None, "official:7", 1, None), &[]).await.unwrap();
     assert_eq!(passes(99).await, "", "everything");
-    store.lift(None, None, at(2)).await.unwrap();
-    store.lift(None, Some("0531"), at(2)).await.unwrap();
+    store.lift(&lift(None, None), at(2), &[]).await.unwrap();
+    store.lift(&lift(None, Some("0531")), at(2), &[]).await.unwrap();
     assert_eq!(passes(99).await, "abc");
 }

@@ -24,7 +24,7 @@ fn write(folder: &Path, files: &BTreeMap<String, String>) {
 }
 
 /// A program whose law is in folders of its own.
-fn with_law(rules: &BTreeMap<String, String>, workflows: &BTreeMap<String, String>) -> Program {
+pub fn with_law(rules: &BTreeMap<String, String>, workflows: &BTreeMap<String, String>) -> Program {
     let program = Program::new("").unwrap();
     let folder = program.folder().to_owned();
     write(&folder.join("rules"), rules);
@@ -35,7 +35,7 @@ fn with_law(rules: &BTreeMap<String, String>, workflows: &BTreeMap<String, Strin
 }
 
 /// Sends SIGHUP and waits for what the process says about it.
-async fn hang_up(running: &Running, answer: &str) {
+pub async fn hang_up(running: &Running, answer: &str) {
     let before = running.log().matches(answer).count();
     let sent = Command::new("kill").args(["-HUP", &running.pid().to_string()]).status().unwrap();
     assert!(sent.success());

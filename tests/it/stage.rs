@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 use storage::{CaseView, QuestionRow, Store};
 use tokio_util::sync::CancellationToken;
 use worker::{Advanced, Answer, Asked, Delivery, Disposition, Metrics, NoBroker, Pipeline, Register, Runtime};
@@ -26,6 +26,7 @@ pub const SECRET: &[u8] = b"a master secret of thirty-two bytes";
 
 /// See the module.
 pub struct Stage {
+    office: Arc<RwLock<Arc<Office>>>,
     pub store: Arc<dyn Store>,
     pub pipeline: Arc<Pipeline>,
     now: Arc<AtomicI64>,
@@ -34,13 +35,15 @@ pub struct Stage {
 /// What a stage is made with.
 pub struct Setting {
     pub workflows: BTreeMap<String, String>,
+    pub rules: BTreeMap<String, String>,
     pub risk: Risk,
     pub registers: Vec<&'static str>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { workflows: crate::repository::files("workflows"), risk: Risk::default(), registers: Vec::new() }
+        let (workflows, rules) = (crate::repository::files("workflows"), crate::repository::files("rules"));
+        Self { workflows, rules, risk: Risk::default(), registers: Vec::new() }
     }
 }
 
@@ -90,7 +93,7 @@ pub fn office(setting: &Setting) -> Office {
         officials: officials().into_iter().map(Arc::new).collect(),
     };
     let workflows = WorkflowBook::load(&setting.workflows).unwrap();
-    let rules = crate::repository::rule_book(&crate::repository::overlay(&["rules"]));
+    let rules = crate::repository::rule_book(&rules::SourceTree { files: setting.rules.clone() });
     Office::new(workflows, rules, settings, &Secret::new(SECRET))
 }
 
@@ -103,7 +106,7 @@ impl Stage {
     }
 
     pub fn on(store: Arc<dyn Store>, setting: Setting) -> Self {
-        let office = Arc::new(office(&setting));
+        let office = Arc::new(RwLock::new(Arc::new(office(&setting))));
         let now = Arc::new(AtomicI64::new(0));
         let reading = now.clone();
         let clock: worker::Clock =
@@ -111,10 +114,16 @@ impl Stage {
         let publisher = Arc::new(NoBroker);
         let mut registry = prometheus_client::registry::Registry::default();
         let runtime = Runtime { clock, new_id, shutdown: CancellationToken::new(), traced: false };
-        let office = Arc::new(move || office.clone());
+        let current = office.clone();
+        let current = Arc::new(move || current.read().unwrap().clone());
         let metrics = Metrics::register(&mut registry);
-        let pipeline = Arc::new(Pipeline::new(office, store.clone(), publisher, metrics, runtime));
-        Self { store, pipeline, now }
+        let pipeline = Arc::new(Pipeline::new(current, store.clone(), publisher, metrics, runtime));
+        Self { office, store, pipeline, now }
+    }
+
+    /// Other rules, workflows or registers are in force from now on.
+    pub fn put_in_force(&self, setting: &Setting) {
+        *self.office.write().unwrap() = Arc::new(office(setting));
     }
 
     pub fn now(&self) -> Timestamp {
@@ -154,7 +163,7 @@ impl Stage {
             foreign_trace: None,
             observed_at: self.now(),
         };
-        self.pipeline.process(&[delivery]).await.remove(0)
+        self.pipeline.take(&[delivery]).await.unwrap().remove(0)
     }
 
     /// An application; its case.

@@ -16,7 +16,7 @@ impl Tables {
         }
     }
 
-    async fn run(&self, text: String) {
+    pub async fn run(&self, text: String) {
         let text = sqlx::raw_sql(AssertSqlSafe(text));
         match self {
             Self::Postgres(pool) => _ = text.execute(pool).await.unwrap(),

@@ -1,8 +1,10 @@
 //! The subcommands and their options; `--help` teaches.
 
 mod cases;
+mod incidents;
 
 pub use cases::{CasesCommand, CasesList, CasesMigrate, CasesShow};
+pub use incidents::{Incidents, IncidentsCommand, Jobs, Lift, Order, Park, Which};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use worker::StormSettings;
 use workflow::{Official, Risk};
 
 /// The settings file with its defaults.
@@ -23,6 +24,7 @@ struct File {
     audit_sink: Option<PathBuf>,
     official: Vec<Official>,
     register: Vec<RegisterSettings>,
+    storm: StormSettings,
 }
 
 #[derive(Debug, Deserialize)]
@@ -30,11 +32,13 @@ struct File {
 struct Limits {
     /// Days that a claimed receipt may lie before the observed one.
     backdating_days: i64,
+    /// Days after which the raw message of a failure is deleted.
+    failure_days: i64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { backdating_days: 30 }
+        Self { backdating_days: 30, failure_days: worker::FAILURE_DAYS }
     }
 }
 
@@ -49,6 +53,8 @@ pub struct Config {
     pub workflows: Option<PathBuf>,
     pub senders: Vec<Sender>,
     pub backdating_days: i64,
+    pub failure_days: i64,
+    pub storm: StormSettings,
     pub risk: Risk,
     pub officials: Vec<Official>,
     pub registers: Vec<RegisterSettings>,
@@ -91,6 +97,12 @@ impl Config {
             return Err(Failure::Usage(text));
         }
         people(&file.official).and_then(|()| registers::check(&file.register)).map_err(Failure::Usage)?;
+        if let Some(fault) = file.storm.fault() {
+            return Err(Failure::Usage(format!("[storm] {fault}")));
+        }
+        if file.limits.failure_days < 1 {
+            return Err(Failure::Usage("[limits] failure_days must be at least 1".into()));
+        }
         let risk_file = environment("DUNKELWERK_RISK").map(PathBuf::from).or(file.risk_file);
         let risk = risk_file.as_deref().map(risk).transpose()?.unwrap_or_default();
         Ok(Self {
@@ -103,6 +115,8 @@ impl Config {
             workflows: file.workflows,
             senders: file.sender,
             backdating_days: file.limits.backdating_days,
+            failure_days: file.limits.failure_days,
+            storm: file.storm,
             risk,
             officials: file.official,
             registers: file.register,

@@ -56,7 +56,20 @@ pub async fn demo(mut config: Config, arguments: Demo) -> Result<(), Failure> {
     let traced = telemetry.traced();
     let audit_sink = Some(folder.join("audit.ndjson"));
     let registers = Registers::default();
-    let wiring = Wiring { office: current, store, amqp: None, registers, listen, roles, secret, audit_sink, traced };
+    let (storm, failure_days) = (config.storm.clone(), config.failure_days);
+    let wiring = Wiring {
+        office: current,
+        store,
+        amqp: None,
+        registers,
+        listen,
+        roles,
+        secret,
+        audit_sink,
+        traced,
+        storm,
+        failure_days,
+    };
     let process = serve::start(wiring).await?;
     let generator = generator(&config, &arguments, started_at, &office)?;
     run(&process, generator, arguments.applications).await?;

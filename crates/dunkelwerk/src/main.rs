@@ -10,9 +10,11 @@ mod decide;
 mod demo;
 mod desk;
 mod failure;
+mod incidents;
 mod intake;
 mod load;
 mod operate;
+mod operations;
 mod output;
 mod pack;
 mod registers;
@@ -80,6 +82,7 @@ async fn run(arguments: cli::Arguments) -> Result<(), Failure> {
         Command::Cases { command: cli::CasesCommand::List(list) } => cases::list(&config, &list).await,
         Command::Cases { command: cli::CasesCommand::Show(show) } => cases::show(&config, &show).await,
         Command::Cases { command: cli::CasesCommand::Migrate(migrate) } => cases::migrate(&config, &migrate).await,
+        Command::Cases { command: cli::CasesCommand::Failures(command) } => incidents::run(&config, command).await,
         Command::Cases { command: cli::CasesCommand::Replay } => replay::replay(&config).await,
         Command::Cases { command: cli::CasesCommand::Verify { sink } } => verify::verify(&config, sink).await,
         Command::Switch { command } => switch::switch(&config, command).await,

@@ -3,6 +3,7 @@
 use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::desk::PipelineDesk;
+use crate::operations::PipelineOperations;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
 use crate::registers::Registers;
@@ -19,7 +20,9 @@ use storage::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use web::{Intake, RoleReport, StatusLinks, WebState};
-use worker::{AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime};
+use worker::{
+    AmqpSettings, ApplicationPublisher, EventPublisher, Metrics, NoBroker, Pipeline, Publish, Runtime, StormSettings,
+};
 use workflow::Office;
 
 /// The clock of the process.
@@ -54,6 +57,8 @@ pub struct Wiring {
     /// Where the audit is witnessed.
     pub audit_sink: Option<PathBuf>,
     pub traced: bool,
+    pub storm: StormSettings,
+    pub failure_days: i64,
 }
 
 /// Runs the command until SIGTERM or SIGINT.
@@ -87,7 +92,21 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
     if audit_sink.is_none() && roles.contains(&Role::Timer) {
         tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
     }
-    let process = start(Wiring { office, store, amqp, registers, listen, roles, secret, audit_sink, traced }).await?;
+    let (storm, failure_days) = (config.storm.clone(), config.failure_days);
+    let wiring = Wiring {
+        office,
+        store,
+        amqp,
+        registers,
+        listen,
+        roles,
+        secret,
+        audit_sink,
+        traced,
+        storm,
+        failure_days,
+    };
+    let process = start(wiring).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {
         output::error(&format!("dunkelwerk listens on http://{address}"));
@@ -118,7 +137,10 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
         None => Arc::new(NoBroker),
     };
     let runtime = Runtime { clock: Arc::new(clock), new_id, shutdown: shutdown.clone(), traced: wiring.traced };
-    let pipeline = Arc::new(Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime));
+    let pipeline = Pipeline::new(office.clone(), store.clone(), publisher, metrics, runtime);
+    let mut pipeline = pipeline.with_storm(wiring.storm.clone());
+    pipeline.failure_days = wiring.failure_days;
+    let pipeline = Arc::new(pipeline);
     let mut tasks = JoinSet::new();
     let mut address = None;
     if wiring.roles.contains(&Role::Worker) {
@@ -171,6 +193,8 @@ fn time(tasks: &mut JoinSet<()>, pipeline: &Arc<Pipeline>, wiring: &Wiring) {
     tasks.spawn(async move { worker::sequence(&p, &secret, open).await });
     let p = pipeline.clone();
     tasks.spawn(async move { worker::tick(&p).await });
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::work_jobs(&p).await });
     let (p, names) = (pipeline.clone(), wiring.registers.names());
     tasks.spawn(async move { worker::watch_registers(&p, names).await });
     if !wiring.registers.asked.is_empty() {
@@ -192,6 +216,7 @@ fn state(
         store: wiring.store.clone(),
         intake,
         desk: Arc::new(PipelineDesk(pipeline.clone())),
+        operations: Arc::new(PipelineOperations(pipeline.clone())),
         clock,
         new_id,
         links: StatusLinks::new(wiring.secret.derive("status-link")),
@@ -212,12 +237,14 @@ fn report(role: Role, pipeline: &Pipeline) -> Option<RoleReport> {
     match role {
         Role::Web => None,
         Role::Timer => {
-            Some(hindered(name, [health.audit.get(), health.witness.get(), health.timer.get(), health.registers.get()]))
+            let own = [health.audit.get(), health.witness.get(), health.timer.get(), health.jobs.get()];
+            let [audit, witness, timer, jobs] = own;
+            Some(hindered(name, [audit, witness, timer, jobs, health.registers.get()]))
         }
         Role::Relay => Some(hindered(name, [health.relay.get()])),
         Role::Worker => Some(match health.source.get() {
             Some(why) => RoleReport::unready(name, why),
-            None => hindered(name, [health.store.get(), health.answers.get()]),
+            None => hindered(name, [health.store.get(), health.answers.get(), health.parked.get()]),
         }),
     }
 }

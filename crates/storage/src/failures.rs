@@ -3,6 +3,7 @@
 use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
+use crate::store::Lift;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -16,12 +17,26 @@ pub(crate) fn printable(text: &str) -> String {
 macro_rules! again {
     () => {
         " on conflict (failure_id) do update set times = failures.times + excluded.times, \
-         last_at = excluded.last_at, detail = excluded.detail, body = excluded.body, settled_at = null, \
-         outcome = case when failures.state in ('open', 'queued') then failures.outcome end, \
+         last_at = excluded.last_at, cause = excluded.cause, detail = excluded.detail, body = excluded.body, \
+         settled_at = null, \
+         outcome = case failures.state when 'open' then failures.outcome when 'queued' then 'failed again' end, \
          state = case when failures.state = 'queued' then 'queued' else 'open' end"
     };
 }
 pub(crate) use again;
+
+/// What closes open failures that are none any more; `$ids` says which.
+macro_rules! mend {
+    ($ids:literal) => {
+        concat!(
+            "update failures set state = 'retried', outcome = 'mended by itself', settled_at = $2 where failure_id in \
+             (select failure_id from failures where state = 'open' and failure_id ",
+            $ids,
+            ")"
+        )
+    };
+}
+pub(crate) use mend;
 
 /// True for rows of a table with service and ARS that are not parked at a time.
 macro_rules! unparked {
@@ -39,14 +54,39 @@ macro_rules! unparked {
 }
 pub(crate) use unparked;
 
-/// True for failures that a filter wants; its parameters are the first seven, see `chosen`.
-macro_rules! wanted {
+/// True for failures that nothing parks, not even what is to be tried with one application first.
+macro_rules! free {
     () => {
-        "kind = coalesce(cast($1 as text), kind) and cause = coalesce(cast($2 as text), cause) \
-         and (cast($3 as text) is null or service = $3) \
-         and (cast($4 as text) is null or substr(ars, 1, length($4)) = $4) \
-         and (cast($5 as text) is null or sender = $5) \
-         and state = coalesce(cast($6 as text), state) and ($7 is null or last_at >= $7)"
+        "not exists (select 1 from parked p where p.lifted_at is null \
+         and (p.service is null or p.service = failures.service) \
+         and (p.ars is null or substr(failures.ars, 1, length(p.ars)) = p.ars))"
+    };
+}
+
+/// True for failures that a filter wants; its parameters are the first twelve, see `chosen`. `$texts` begins what makes rows
+/// with a text `value` of a JSON array.
+macro_rules! wanted {
+    ($texts:literal, $end:literal) => {
+        concat!(
+            "kind = coalesce(cast($1 as text), kind) and cause = coalesce(cast($2 as text), cause) \
+             and (cast($3 as text) is null or service = $3) \
+             and (cast($4 as text) is null or substr(ars, 1, length($4)) = $4) \
+             and (cast($5 as text) is null or sender = $5) \
+             and state = coalesce(cast($6 as text), state) and ($7 is null or last_at >= $7) \
+             and ($8 is null or failure_id = $8) and ($12 is null or job = $12) \
+             and (cast($9 as text) is null or exists (select 1 from ",
+            $texts,
+            "$9",
+            $end,
+            " as place where substr(failures.ars, 1, length(place.value)) = place.value)) \
+             and (cast($10 as text) is null or exists (select 1 from ",
+            $texts,
+            "$10",
+            $end,
+            " as name where failures.service = name.value)) and (not $11 or (cause = 'parked' and ",
+            free!(),
+            "))"
+        )
     };
 }
 
@@ -60,12 +100,22 @@ macro_rules! chosen {
             .bind(&$filter.sender)
             .bind(&$filter.state)
             .bind($filter.since.map(Moment))
+            .bind($filter.failure_id)
+            .bind(array(&$filter.places))
+            .bind(array(&$filter.services))
+            .bind($filter.released)
+            .bind($filter.job)
     };
 }
 
-/// One module for a pool type; `$lock` makes writers of the same rows take turns.
+/// Texts as a JSON array; nothing where none is wanted.
+fn array(texts: &[String]) -> Option<String> {
+    (!texts.is_empty()).then(|| serde_json::Value::from(texts.to_vec()).to_string())
+}
+
+/// One module for a pool type; `$lock` makes writers of the same rows take turns. For `$texts` see `wanted`.
 macro_rules! module {
-    ($database:ident, $pool:ty, $connection:ty, $lock:literal) => {
+    ($database:ident, $pool:ty, $connection:ty, $lock:literal, $texts:literal, $end:literal) => {
         pub(crate) mod $database {
             use super::*;
 
@@ -77,11 +127,24 @@ macro_rules! module {
             ) -> Result<Vec<FailureRow>, StoreError> {
                 let rows = sqlx::query_as(concat!(
                     "select * from failures where ",
-                    wanted!(),
-                    " and failure_id > $8 order by failure_id limit $9"
+                    wanted!($texts, $end),
+                    " and failure_id > $13 order by failure_id limit $14"
                 ));
                 let rows = chosen!(rows, filter).bind(after.unwrap_or_default()).bind(i64::from(limit));
                 Ok(rows.fetch_all(pool).await?)
+            }
+
+            pub(crate) async fn failure(pool: &$pool, id: Uuid) -> Result<Option<FailureRow>, StoreError> {
+                let row = sqlx::query_as("select * from failures where failure_id = $1");
+                Ok(row.bind(id).fetch_optional(pool).await?)
+            }
+
+            pub(crate) async fn released(pool: &$pool) -> Result<i64, StoreError> {
+                let count = sqlx::query_scalar(concat!(
+                    "select count(*) from failures where cause = 'parked' and state = 'open' and ",
+                    free!()
+                ));
+                Ok(count.fetch_one(pool).await?)
             }
 
             pub(crate) async fn incidents(
@@ -95,18 +158,19 @@ macro_rules! module {
                      first_at, last_at, application_id, detail, row_number() over \
                      (partition by kind, cause, service order by last_at desc, failure_id) as place \
                      from failures where ",
-                    wanted!(),
+                    wanted!($texts, $end),
                     ") as f group by kind, cause, service \
                      order by max(last_at) desc, kind, cause, service nulls first"
                 ));
                 Ok(chosen!(rows, filter).fetch_all(pool).await?)
             }
 
+            /// How many, and whether it is new.
             pub(crate) async fn begin_job(
                 tx: &mut $connection,
                 job: &JobRow,
                 filter: &FailureFilter,
-            ) -> Result<i64, StoreError> {
+            ) -> Result<(i64, bool), StoreError> {
                 let new = sqlx::query(
                     "insert into jobs (job_id, action, filter, patch, begun_by, begun_at, total, done, failed) \
                      values ($1, $2, $3, $4, $5, $6, 0, 0, 0) on conflict (job_id) do nothing",
@@ -115,12 +179,12 @@ macro_rules! module {
                 let new = new.bind(&job.by).bind(Moment(job.begun_at)).execute(&mut *tx).await?;
                 if new.rows_affected() == 0 {
                     let total = sqlx::query_scalar("select total from jobs where job_id = $1");
-                    return Ok(total.bind(job.job_id).fetch_one(tx).await?);
+                    return Ok((total.bind(job.job_id).fetch_one(tx).await?, false));
                 }
                 let taken = sqlx::query(concat!(
-                    "update failures set state = 'queued', job = $8, outcome = null where state = 'open' \
+                    "update failures set state = 'queued', job = $13, outcome = null where state = 'open' \
                      and failure_id in (select failure_id from failures where state = 'open' and ",
-                    wanted!(),
+                    wanted!($texts, $end),
                     " order by failure_id",
                     $lock,
                     ")"
@@ -134,7 +198,7 @@ macro_rules! module {
                 .bind(total)
                 .execute(tx)
                 .await?;
-                Ok(total)
+                Ok((total, true))
             }
 
             pub(crate) async fn job_items(
@@ -151,13 +215,13 @@ macro_rules! module {
             /// Notes what became of items, by job and new state, and ends jobs that have none left.
             pub(crate) async fn progress(
                 tx: &mut $connection,
-                settled: Vec<(Option<Uuid>, String)>,
+                settled: &[(Uuid, Option<Uuid>, String)],
                 at: Timestamp,
             ) -> Result<(), StoreError> {
                 let mut jobs: BTreeMap<Uuid, (i64, i64)> = BTreeMap::new();
-                for (job, state) in settled {
+                for (_, job, state) in settled {
                     let Some(job) = job else { continue };
-                    let (done, failed) = jobs.entry(job).or_default();
+                    let (done, failed) = jobs.entry(*job).or_default();
                     *(if state == "open" { failed } else { done }) += 1;
                 }
                 for (job, (done, failed)) in jobs {
@@ -177,6 +241,13 @@ macro_rules! module {
                 Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
+            pub(crate) async fn open_jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from jobs where ended_at is null order by begun_at, job_id limit $1",
+                );
+                Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
             pub(crate) async fn job(pool: &$pool, id: Uuid) -> Result<Option<JobRow>, StoreError> {
                 let row = sqlx::query_as("select * from jobs where job_id = $1");
                 Ok(row.bind(id).fetch_optional(pool).await?)
@@ -190,12 +261,20 @@ macro_rules! module {
                 Ok(done)
             }
 
-            pub(crate) async fn park(pool: &$pool, row: &ParkRow) -> Result<(), StoreError> {
+            pub(crate) async fn empty(pool: &$pool, before: Timestamp) -> Result<u64, StoreError> {
+                let done = sqlx::query(
+                    "update failures set body = substr(body, 1, 0) where last_at < $1 and length(body) > 0 and state <> 'queued' \
+                     and not (cause = 'parked' and state = 'open')",
+                );
+                Ok(done.bind(Moment(before)).execute(pool).await?.rows_affected())
+            }
+
+            pub(crate) async fn park(tx: &mut $connection, row: &ParkRow) -> Result<(), StoreError> {
                 sqlx::query(
                     "insert into parked (service, ars, since, until, cause, parked_by) values ($1, $2, $3, $4, $5, $6) \
                      on conflict (coalesce(service, ''), coalesce(ars, ''), parked_by) where lifted_at is null \
                      do update set until = excluded.until, cause = excluded.cause, \
-                     since = case when parked.until < excluded.since then excluded.since else parked.since end",
+                     since = case when parked.until <= excluded.since then excluded.since else parked.since end",
                 )
                 .bind(&row.service)
                 .bind(&row.ars)
@@ -203,7 +282,7 @@ macro_rules! module {
                 .bind(row.until.map(Moment))
                 .bind(&row.cause)
                 .bind(&row.by)
-                .execute(pool)
+                .execute(tx)
                 .await?;
                 Ok(())
             }
@@ -217,21 +296,29 @@ macro_rules! module {
             }
 
             pub(crate) async fn lift(
-                pool: &$pool,
-                service: Option<&str>,
-                ars: Option<&str>,
+                tx: &mut $connection,
+                parked: &Lift<'_>,
                 at: Timestamp,
             ) -> Result<u64, StoreError> {
                 let done = sqlx::query(
                     "update parked set lifted_at = $3 where lifted_at is null \
                      and coalesce(service, '') = coalesce(cast($1 as text), '') \
-                     and coalesce(ars, '') = coalesce(cast($2 as text), '')",
+                     and coalesce(ars, '') = coalesce(cast($2 as text), '') \
+                     and parked_by = coalesce(cast($4 as text), parked_by)",
                 );
-                Ok(done.bind(service).bind(ars).bind(Moment(at)).execute(pool).await?.rows_affected())
+                let done = done.bind(parked.service).bind(parked.ars).bind(Moment(at)).bind(parked.by);
+                Ok(done.execute(tx).await?.rows_affected())
             }
         }
     };
 }
 
-module!(postgres, sqlx::PgPool, sqlx::PgConnection, " for update");
-module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "");
+module!(
+    postgres,
+    sqlx::PgPool,
+    sqlx::PgConnection,
+    " for update",
+    "json_array_elements_text(cast(",
+    " as json))"
+);
+module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "", "json_each(", ")");

@@ -21,8 +21,8 @@ pub use rows::{
     AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow,
     ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier, EarlyRow,
     ErasedRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow, Overview,
-    OverviewLine, ParkRow, Part, QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow,
-    WaitingQuestions, WitnessRow,
+    OverviewLine, ParkRow, Part, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter,
+    TaskRow, WaitingQuestions, WitnessRow,
 };
 pub use sqlite::SqliteStore;
-pub use store::{Chain, Sequenced, Store, open};
+pub use store::{Chain, Lift, Noted, Sequenced, Store, open};

@@ -9,13 +9,13 @@ use crate::audit::postgres as audit;
 use crate::cases::postgres as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
     EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow,
-    QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::postgres as shared;
 use crate::stops::postgres as stops;
-use crate::store::{Chain, Sequenced};
+use crate::store::{Chain, Lift, Noted, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -157,7 +157,7 @@ impl Store for PostgresStore {
         Ok(done.execute(&self.pool).await?.rows_affected())
     }
     async fn fail(&self, rows: &[FailureRow]) -> Result<(), StoreError> {
-        failures::fail(&self.pool, rows).await
+        failures::fail(&mut *self.pool.acquire().await?, rows).await
     }
     async fn failures(
         &self,
@@ -167,23 +167,32 @@ impl Store for PostgresStore {
     ) -> Result<Vec<FailureRow>, StoreError> {
         failures::failures(&self.pool, filter, after, limit).await
     }
+    async fn failure(&self, id: Uuid) -> Result<Option<FailureRow>, StoreError> {
+        failures::failure(&self.pool, id).await
+    }
     async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError> {
         failures::incidents(&self.pool, filter).await
     }
-    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError> {
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter, note: &Noted<'_>) -> Result<i64, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let total = failures::begin_job(&mut tx, job, filter).await?;
+        let (total, new) = failures::begin_job(&mut tx, job, filter).await?;
+        if new {
+            commit::audit(&mut tx, &note(total)).await?;
+        }
         tx.commit().await?;
         Ok(total)
     }
     async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError> {
         failures::job_items(&self.pool, job, limit).await
     }
-    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError> {
+    async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
         failures::settle(&self.pool, items, at).await
     }
     async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         failures::jobs(&self.pool, limit).await
+    }
+    async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::open_jobs(&self.pool, limit).await
     }
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
         failures::job(&self.pool, id).await
@@ -194,14 +203,29 @@ impl Store for PostgresStore {
         tx.commit().await?;
         Ok(forgotten)
     }
-    async fn park(&self, row: &ParkRow) -> Result<(), StoreError> {
-        failures::park(&self.pool, row).await
+    async fn empty_failures(&self, before: Timestamp) -> Result<u64, StoreError> {
+        failures::empty(&self.pool, before).await
+    }
+    async fn released(&self) -> Result<i64, StoreError> {
+        failures::released(&self.pool).await
+    }
+    async fn park(&self, row: &ParkRow, audit: &[AuditRow]) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        failures::park(&mut tx, row).await?;
+        commit::audit(&mut tx, audit).await?;
+        Ok(tx.commit().await?)
     }
     async fn parked(&self) -> Result<Vec<ParkRow>, StoreError> {
         failures::parked(&self.pool).await
     }
-    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError> {
-        failures::lift(&self.pool, service, ars, at).await
+    async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let lifted = failures::lift(&mut tx, parked, at).await?;
+        if lifted > 0 {
+            commit::audit(&mut tx, audit).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted)
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         audit::commitments(&self.pool, land, after, limit).await

@@ -10,7 +10,7 @@ pub use case::{
     CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
 };
-pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
+pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow, Settled};
 pub use stop::{StopRow, Stops};
 
 use crate::columns::Moment;
@@ -156,6 +156,10 @@ pub struct Batch {
     pub aliases: Vec<AliasRow>,
     pub conflicts: Vec<ConflictRow>,
     pub archives: Vec<ArchiveRow>,
+    /// Open failures that are none any more, where there are such; before `failures`.
+    pub mended: Vec<Uuid>,
+    /// New, or once more what is there.
+    pub failures: Vec<FailureRow>,
     /// Outbox rows of earlier batches that are confirmed by now.
     pub published: Vec<Uuid>,
 }
@@ -188,6 +192,12 @@ impl Committed {
     }
     pub fn tasks(&self) -> &[TaskRow] {
         &self.batch.tasks
+    }
+    pub fn decisions(&self) -> &[DecisionRow] {
+        &self.batch.decisions
+    }
+    pub fn failures(&self) -> &[FailureRow] {
+        &self.batch.failures
     }
 }
 
@@ -252,7 +262,7 @@ pub struct Overview {
     pub waiting: i64,
     /// Age of the oldest waiting application, seconds.
     pub oldest_waiting_seconds: Option<i64>,
-    /// Open failures of the kind `message`.
+    /// Open failures of the kind `message`, but for what is only parked.
     pub dead_letters: i64,
     /// Messages committed but not yet confirmed by the broker.
     pub unpublished: i64,

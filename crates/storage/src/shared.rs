@@ -38,8 +38,11 @@ macro_rules! reads {
                     return Ok(Some(status));
                 }
                 let undecided: Option<(String,)> = sqlx::query_as(
-                    "select 'conflict' from conflicts where application_id = $1 \
-                     union all select 'failed' from failures where application_id = $1 limit 1",
+                    "select state from (select 0 as place, 'conflict' as state from conflicts where application_id = $1 \
+                     union all select case when cause = 'parked' and state in ('open', 'queued') then 2 else 1 end, \
+                     case when cause = 'parked' and state in ('open', 'queued') then 'accepted' else 'failed' end \
+                     from failures where application_id = $1 and kind = 'message' and state <> 'retried') as s \
+                     order by place limit 1",
                 )
                 .bind(id.0)
                 .fetch_optional(pool)
@@ -66,7 +69,7 @@ macro_rules! reads {
                 let figures: (i64, i64, Option<Moment>, i64, i64, i64, i64) = sqlx::query_as(
                     "select (select count(*) from tasks), (select count(*) from queue), \
                      (select min(enqueued_at) from queue), \
-                     (select count(*) from failures where kind = 'message' and state = 'open'), \
+                     (select count(*) from failures where kind = 'message' and state = 'open' and cause <> 'parked'), \
                      (select count(*) from outbox where published_at is null), (select count(*) from aliases), \
                      (select count(*) from conflicts)",
                 )

@@ -9,13 +9,13 @@ use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
     EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow,
-    QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::sqlite as shared;
 use crate::stops::sqlite as stops;
-use crate::store::{Chain, Sequenced};
+use crate::store::{Chain, Lift, Noted, Sequenced};
 use crate::{Store, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
@@ -160,7 +160,9 @@ impl Store for SqliteStore {
         Ok(done.execute(&self.writer).await?.rows_affected())
     }
     async fn fail(&self, rows: &[FailureRow]) -> Result<(), StoreError> {
-        failures::fail(&self.writer, rows).await
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        failures::fail(&mut tx, rows).await?;
+        Ok(tx.commit().await?)
     }
     async fn failures(
         &self,
@@ -170,23 +172,32 @@ impl Store for SqliteStore {
     ) -> Result<Vec<FailureRow>, StoreError> {
         failures::failures(&self.reader, filter, after, limit).await
     }
+    async fn failure(&self, id: Uuid) -> Result<Option<FailureRow>, StoreError> {
+        failures::failure(&self.reader, id).await
+    }
     async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError> {
         failures::incidents(&self.reader, filter).await
     }
-    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError> {
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter, note: &Noted<'_>) -> Result<i64, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let total = failures::begin_job(&mut tx, job, filter).await?;
+        let (total, new) = failures::begin_job(&mut tx, job, filter).await?;
+        if new {
+            commit::audit(&mut tx, &note(total)).await?;
+        }
         tx.commit().await?;
         Ok(total)
     }
     async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError> {
         failures::job_items(&self.reader, job, limit).await
     }
-    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError> {
+    async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
         failures::settle(&self.writer, items, at).await
     }
     async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         failures::jobs(&self.reader, limit).await
+    }
+    async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::open_jobs(&self.reader, limit).await
     }
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError> {
         failures::job(&self.reader, id).await
@@ -197,14 +208,29 @@ impl Store for SqliteStore {
         tx.commit().await?;
         Ok(forgotten)
     }
-    async fn park(&self, row: &ParkRow) -> Result<(), StoreError> {
-        failures::park(&self.writer, row).await
+    async fn empty_failures(&self, before: Timestamp) -> Result<u64, StoreError> {
+        failures::empty(&self.writer, before).await
+    }
+    async fn released(&self) -> Result<i64, StoreError> {
+        failures::released(&self.reader).await
+    }
+    async fn park(&self, row: &ParkRow, audit: &[AuditRow]) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        failures::park(&mut tx, row).await?;
+        commit::audit(&mut tx, audit).await?;
+        Ok(tx.commit().await?)
     }
     async fn parked(&self) -> Result<Vec<ParkRow>, StoreError> {
         failures::parked(&self.reader).await
     }
-    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError> {
-        failures::lift(&self.writer, service, ars, at).await
+    async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let lifted = failures::lift(&mut tx, parked, at).await?;
+        if lifted > 0 {
+            commit::audit(&mut tx, audit).await?;
+        }
+        tx.commit().await?;
+        Ok(lifted)
     }
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         audit::commitments(&self.reader, land, after, limit).await

@@ -3,7 +3,7 @@
 use crate::rows::{
     AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
     Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow,
-    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
     WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
@@ -24,6 +24,18 @@ pub struct Sequenced {
 
 /// Where a line of the audit stands behind the last place of its Land; nothing where the line is refused.
 pub type Chain<'c> = dyn Fn(&AuditRow, Option<&LinkRow>) -> Option<LinkRow> + Send + Sync + 'c;
+
+/// What is to be lifted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Lift<'a> {
+    pub service: Option<&'a str>,
+    pub ars: Option<&'a str>,
+    /// Only what they parked.
+    pub by: Option<&'a str>,
+}
+
+/// What the audit says of a job that took so many failures.
+pub type Noted<'c> = dyn Fn(i64) -> Vec<AuditRow> + Send + Sync + 'c;
 
 /// A durable store. Every write is committed (and synced) when the call returns.
 #[async_trait]
@@ -98,30 +110,38 @@ pub trait Store: Send + Sync + 'static {
         after: Option<Uuid>,
         limit: u32,
     ) -> Result<Vec<FailureRow>, StoreError>;
+    async fn failure(&self, id: Uuid) -> Result<Option<FailureRow>, StoreError>;
     /// Failures by kind, cause and service, what happened last first.
     async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError>;
-    /// Queues every open failure that the filter wants for a new job; returns how many. The same job again changes nothing
-    /// and says the same.
-    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter) -> Result<i64, StoreError>;
+    /// Queues every open failure that the filter wants for a new job, and writes what the audit says of it; returns how many.
+    /// The same job again changes nothing and says the same.
+    async fn begin_job(&self, job: &JobRow, filter: &FailureFilter, note: &Noted<'_>) -> Result<i64, StoreError>;
     /// What is queued for a job, in the order of ids.
     async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError>;
-    /// Settles queued failures: id, new state (`retried`, `cancelled`, or `open` where it did not help), final word. `at` is
-    /// when they were begun to be tried: what has happened again since then is open, whatever the new state says. Each job
-    /// counts what became of its items, and ends when none is queued any more, even where `items` is empty.
-    async fn settle_failures(&self, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError>;
+    /// Settles queued failures. `at` is when they were begun to be tried: what has happened again since then is open, whatever
+    /// the new state says. Each job counts what became of its items, and ends when none is queued any more, even where
+    /// `items` is empty.
+    async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError>;
     /// The newest jobs first.
     async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+    /// Jobs that have not ended, the oldest first.
+    async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
     /// Forgets failures that were settled, and jobs that ended, before a time; returns how many failures.
     async fn forget_failures(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// Empties the bodies of failures that happened last before a time, but for what is queued or parked; returns how many.
+    async fn empty_failures(&self, before: Timestamp) -> Result<u64, StoreError>;
+    /// How many open failures were kept while their service was parked and nothing parks any more.
+    async fn released(&self) -> Result<i64, StoreError>;
 
-    /// Parks a service, a Kommune or both: until it is lifted or its time has come, [`Store::due`] and
+    /// Parks a service, a Kommune or both, and writes the audit: until it is lifted or its time has come, [`Store::due`] and
     /// [`Store::open_questions`] pass it over. Who parks the same again changes end and cause.
-    async fn park(&self, row: &ParkRow) -> Result<(), StoreError>;
+    async fn park(&self, row: &ParkRow, audit: &[AuditRow]) -> Result<(), StoreError>;
     /// What was parked and not lifted, even where its time has come, in the order of parking.
     async fn parked(&self) -> Result<Vec<ParkRow>, StoreError>;
-    /// Lifts what was parked under exactly this service and ARS, whoever did it; returns how many rows.
-    async fn lift(&self, service: Option<&str>, ars: Option<&str>, at: Timestamp) -> Result<u64, StoreError>;
+    /// Lifts what was parked under exactly this service and ARS, by `parked.by` or by anybody, and writes the audit where
+    /// there was something; returns how many rows.
+    async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError>;
 
     /// Gives up to `limit` lines of the audit that have none their place, in one transaction: `chain` says it from the
     /// line and the last place of its Land, or refuses the line, which then stays without. Nothing where another process

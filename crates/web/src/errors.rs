@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 35] = [
+const CODES: [Code; 36] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -86,6 +86,12 @@ const CODES: [Code; 35] = [
         404,
         "There is no such case, or it is none of yours. Over RabbitMQ: a message about a case of which this sender knows nothing.",
         "See GET /api/v1/tasks; a message names application_id, or application (your key) with service.",
+    ),
+    code(
+        "unknown_failure",
+        404,
+        "There is no such failure or order over failures, or it is none of yours.",
+        "See GET /api/v1/incidents and GET /api/v1/incidents/jobs.",
     ),
     code("unknown_path", 404, "There is nothing at this path.", "See /docs."),
     code("method_not_allowed", 405, "The path does not take this method.", "See the Allow header."),
@@ -202,6 +208,7 @@ mod tests {
             Problem::StoreUnavailable,
             Problem::UnknownApplication,
             Problem::UnknownCase,
+            Problem::UnknownFailure,
             Problem::Broken,
             Problem::UnknownPath,
             Problem::WrongMethod,

@@ -10,6 +10,7 @@ mod errors;
 mod guard;
 mod intake;
 mod link;
+mod operations;
 mod ops;
 mod pages;
 mod problem;
@@ -20,6 +21,7 @@ pub use api::openapi_json;
 pub use desk::{Desk, DeskError, Stepped};
 pub use intake::{Accepted, Intake, IntakeError};
 pub use link::StatusLinks;
+pub use operations::{Operations, Order};
 pub use state::{RoleReport, WebState};
 
 use axum::Router;

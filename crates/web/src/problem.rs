@@ -38,6 +38,8 @@ pub(crate) enum Problem {
     StoreUnavailable,
     UnknownApplication,
     UnknownCase,
+    /// No such failure, or no such order over failures.
+    UnknownFailure,
     UnknownPath,
     WrongMethod,
     TimedOut,
@@ -106,7 +108,9 @@ impl Problem {
             },
             Self::Conflict { .. } | Self::MessageConflict => StatusCode::CONFLICT,
             Self::QueueUnavailable | Self::StoreUnavailable | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UnknownApplication | Self::UnknownCase | Self::UnknownPath => StatusCode::NOT_FOUND,
+            Self::UnknownApplication | Self::UnknownCase | Self::UnknownFailure | Self::UnknownPath => {
+                StatusCode::NOT_FOUND
+            }
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Broken | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -126,6 +130,7 @@ impl Problem {
             Self::StoreUnavailable => "store_unavailable",
             Self::UnknownApplication => "unknown_application",
             Self::UnknownCase => "unknown_case",
+            Self::UnknownFailure => "unknown_failure",
             Self::UnknownPath => "unknown_path",
             Self::WrongMethod => "method_not_allowed",
             Self::TimedOut => "timed_out",
@@ -157,6 +162,7 @@ impl Problem {
             Self::QueueUnavailable | Self::StoreUnavailable => "A part of the service is not reachable",
             Self::UnknownApplication => "There is no such application",
             Self::UnknownCase => "There is no such case",
+            Self::UnknownFailure => "There is no such failure or order",
             Self::UnknownPath => "There is nothing at this path",
             Self::WrongMethod => "This path does not take this method",
             Self::TimedOut => "The answer took too long",
@@ -199,6 +205,7 @@ impl Problem {
                 "unknown application, or neither the link's key nor the credential opens it".into()
             }
             Self::UnknownCase => "unknown, or none of yours: see GET /api/v1/tasks".into(),
+            Self::UnknownFailure => "unknown, or none of yours: see GET /api/v1/incidents".into(),
             Self::UnknownPath => "see /docs for the paths of this API".into(),
             Self::WrongMethod => "the Allow header names the methods".into(),
             Self::TimedOut => "send it again with the same id".into(),

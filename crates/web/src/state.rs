@@ -3,6 +3,7 @@
 use crate::desk::Desk;
 use crate::intake::Intake;
 use crate::link::StatusLinks;
+use crate::operations::Operations;
 use domain::ApplicationId;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,6 +19,7 @@ pub struct WebState {
     pub store: Arc<dyn Store>,
     pub intake: Arc<dyn Intake>,
     pub desk: Arc<dyn Desk>,
+    pub operations: Arc<dyn Operations>,
     pub clock: fn() -> Timestamp,
     pub new_id: fn() -> ApplicationId,
     pub links: StatusLinks,

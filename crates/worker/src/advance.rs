@@ -2,6 +2,7 @@
 
 use crate::carry_out;
 use crate::pipeline::Pipeline;
+use crate::storm::outcomes;
 use domain::{ApplicationId, Decision, Digest, Trace};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -149,6 +150,7 @@ impl Pipeline {
         }
         let committed = self.store.commit(batch).await?;
         self.send(committed.outbox()).await;
+        self.weather(&outcomes(&committed)).await;
         Ok(results)
     }
 

@@ -1,5 +1,6 @@
 //! Effects to rows: the one place where what the core asks for becomes what the store writes.
 
+use crate::failures;
 use jiff::Timestamp;
 use storage::{
     AliasRow, ApplicationRow, AuditRow, Batch, CaseRow, ClaimRow, ConflictRow, ControlRow, DecisionRow, DocumentRow,
@@ -22,6 +23,12 @@ pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&
         match effect {
             Effect::Register(registered) => batch.applications.push(application(*registered)),
             Effect::Keep(kept) => {
+                if kept.version > 0 {
+                    batch.mended.push(failures::case_id(kept.case.application_id));
+                }
+                if kept.version > 0 && !kept.case.is_open() {
+                    batch.mended.push(failures::rule_id(kept.case.application_id));
+                }
                 match &kept.case.work {
                     Some(work) => batch.tasks.push(task_row(&kept.case, work)),
                     // A new case has no task that could end.
@@ -30,12 +37,25 @@ pub(crate) fn add(batch: &mut Batch, effects: Vec<Effect>, traceparent: Option<&
                 }
                 batch.cases.push(case(&kept));
             }
-            Effect::Decide(decided) => batch.decisions.push(decision(*decided)),
+            Effect::Decide(decided) => {
+                let id = decided.decision.application_id;
+                // Of several decisions in one step the last one says how it stands.
+                batch.failures.retain(|failure| failure.failure_id != failures::rule_id(id));
+                match failures::rule(&decided.decision, decided.at) {
+                    Some(failure) => batch.failures.push(failure),
+                    None if decided.decision.decision_no > 1 => batch.mended.push(failures::rule_id(id)),
+                    None => {}
+                }
+                batch.decisions.push(decision(*decided));
+            }
             Effect::Claim(claim) => batch.claims.push(claim_row(claim)),
             Effect::Release(id) => batch.released.push(id),
             Effect::File(document) => batch.documents.push(document_row(*document)),
             Effect::Ask(question) => batch.questions.push(question_row(*question)),
-            Effect::Answered(question) => batch.answered.push(question),
+            Effect::Answered(question) => {
+                batch.mended.push(failures::question_id(question));
+                batch.answered.push(question);
+            }
             Effect::Publish(message) => batch.outbox.push(outbox(message, traceparent)),
             Effect::Control(control) => batch.controls.push(control_row(*control)),
             Effect::Alias(a) => batch.aliases.push(AliasRow { alias: a.alias, application_id: a.application_id }),
@@ -174,7 +194,7 @@ fn outbox(m: Message, traceparent: Option<&str>) -> OutboxRow {
     }
 }
 
-fn audit(entry: AuditEntry) -> AuditRow {
+pub(crate) fn audit(entry: AuditEntry) -> AuditRow {
     AuditRow {
         land: entry.land.short().to_owned(),
         application_id: entry.application_id,

@@ -1,9 +1,9 @@
 //! A message as the pipeline sees it, wherever it came from, and the only two ways to be done with it.
 
 use async_trait::async_trait;
-use domain::{ApplicationId, Digest};
+use domain::ApplicationId;
 use jiff::Timestamp;
-use storage::{FailureRow, OutboxRow};
+use storage::OutboxRow;
 use uuid::Uuid;
 use workflow::Rejection;
 
@@ -33,6 +33,8 @@ pub enum Disposition {
     Hold,
     /// It can never become an application; kept with its cause and raw bytes.
     DeadLetter(Cause),
+    /// Its service is parked; kept until it is not, and why.
+    Parked(String),
 }
 
 /// Why a message is hopeless.
@@ -72,37 +74,6 @@ impl Cause {
     }
     pub fn store_refused(detail: String) -> Self {
         Self { code: "store_refused", detail }
-    }
-
-    /// A hopeless message as the store keeps it; the same message with the same cause is the same failure. With the id of
-    /// an application it is that one's alone: somebody asks for its status.
-    pub(crate) fn failure(
-        &self,
-        body: &[u8],
-        sender: Option<&str>,
-        application_id: Option<ApplicationId>,
-        at: Timestamp,
-    ) -> FailureRow {
-        let id = application_id.map_or_else(String::new, |id| id.to_string());
-        let key = format!("{}/{id}/{}", self.code, Digest::of(body).hex());
-        FailureRow {
-            failure_id: FailureRow::id("message", key.as_bytes()),
-            kind: "message".into(),
-            cause: self.code.to_owned(),
-            detail: self.detail.clone(),
-            application_id,
-            sender: sender.map(str::to_owned),
-            service: None,
-            ars: None,
-            body: body.to_vec(),
-            first_at: at,
-            last_at: at,
-            times: 1,
-            state: "open".into(),
-            job: None,
-            settled_at: None,
-            outcome: None,
-        }
     }
 }
 

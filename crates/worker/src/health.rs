@@ -19,6 +19,10 @@ pub struct Health {
     pub registers: Registers,
     /// Set while nobody hears the answers that registers give by message.
     pub answers: Trouble,
+    /// Set while jobs wait for the store.
+    pub jobs: Trouble,
+    /// Set while a service or Kommune is parked.
+    pub parked: Trouble,
     /// Set while the audit is not chained.
     pub audit: Trouble,
     /// Set while the audit is not witnessed though there is a sink.

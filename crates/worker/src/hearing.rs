@@ -2,6 +2,7 @@
 
 use crate::advance::Advanced;
 use crate::delivery::{Cause, Delivery, Disposition};
+use crate::parking::Parked;
 use crate::pipeline::{Pipeline, set};
 use domain::ApplicationId;
 use std::time::Duration;
@@ -19,6 +20,7 @@ impl Pipeline {
         office: &Office,
         deliveries: &[Delivery],
         indices: &[usize],
+        parked: &Parked,
         dispositions: &mut [Disposition],
     ) {
         let mut heard = Vec::with_capacity(indices.len());
@@ -48,6 +50,19 @@ impl Pipeline {
                     set(dispositions, index, Disposition::Ack);
                 }
             }
+        }
+        if !parked.is_empty() {
+            let ids: Vec<ApplicationId> = known.iter().map(|(_, (id, _))| *id).collect();
+            let Some(dossiers) = self.held(|| self.store.dossiers(&ids)).await else { return };
+            let whys = dossiers.into_iter().map(|dossier| parked.over_case(&dossier?.case));
+            let mut free = Vec::with_capacity(known.len());
+            for (one, why) in known.into_iter().zip(whys) {
+                match why {
+                    Some(why) => set(dispositions, one.0, Disposition::Parked(why)),
+                    None => free.push(one),
+                }
+            }
+            known = free;
         }
         let (indices, events): (Vec<usize>, Vec<_>) = known.into_iter().unzip();
         let awaited: Vec<bool> = indices.iter().map(|i| deliveries.get(*i).is_some_and(promised)).collect();

@@ -1,6 +1,50 @@
 //! The careful lane: what came a second time may be what killed a worker, so it is tried in ever smaller company.
 
+use crate::delivery::{Cause, Delivery, Disposition};
+use crate::failures;
+use crate::pipeline::Pipeline;
 use domain::Digest;
+use uuid::Uuid;
+
+/// How deliveries are let in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pass {
+    /// The job that tries them again. It has attempts of its own: what was given up before is not given up at once.
+    pub job: Option<Uuid>,
+    /// Goes through although its service is parked.
+    pub probe: bool,
+}
+
+impl Pipeline {
+    /// The careful lane: attempts are counted before evaluation and forgotten when it ended; groups shrink with them.
+    pub(crate) async fn careful(&self, deliveries: &[Delivery], pass: Pass) -> Vec<Disposition> {
+        let mut dispositions = vec![Disposition::Hold; deliveries.len()];
+        self.metrics.redelivered.inc_by(deliveries.iter().filter(|d| d.redelivered).count() as u64);
+        let keys: Vec<_> = deliveries.iter().map(|d| key(pass.job, d.sender.as_deref(), &d.body)).collect();
+        let Some(attempts) = self.held(|| self.store.attempts(&keys)).await else { return dispositions };
+        let (groups, hopeless) = groups(&attempts);
+        let office = (self.office)();
+        for index in hopeless {
+            let attempts = attempts.get(index).copied().unwrap_or_default();
+            if let Some(slot) = dispositions.get_mut(index) {
+                *slot = Disposition::DeadLetter(Cause::attempts_exhausted(attempts));
+            }
+            let place = deliveries.get(index).and_then(|delivery| failures::place(&office, &delivery.body));
+            if let Some((service, ars)) = place {
+                self.weather(&[(&service, &ars, true)]).await;
+            }
+        }
+        for group in groups {
+            let group_keys: Vec<_> = group.iter().filter_map(|i| keys.get(*i).copied()).collect();
+            let now = (self.runtime.clock)();
+            if self.held(|| self.store.count_attempts(&group_keys, now)).await.is_none() {
+                return dispositions;
+            }
+            self.group(deliveries, &group, pass, &group_keys, &mut dispositions).await;
+        }
+        dispositions
+    }
+}
 
 /// Largest group by how often its members were attempted before; none: hopeless.
 pub(crate) fn group_size(attempts: u32) -> Option<usize> {
@@ -15,9 +59,13 @@ pub(crate) fn group_size(attempts: u32) -> Option<usize> {
 /// Attempts after which a message is a dead letter. Three of them it had to itself.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
-/// What is attempted: the same sender's same bytes.
-pub(crate) fn key(sender: Option<&str>, body: &[u8]) -> Digest {
-    Digest::of_parts([sender.unwrap_or_default().as_bytes(), body])
+/// What is attempted: the same sender's same bytes, by a source or by a job.
+fn key(job: Option<Uuid>, sender: Option<&str>, body: &[u8]) -> Digest {
+    let sender = sender.unwrap_or_default().as_bytes();
+    match &job {
+        None => Digest::of_parts([sender, body]),
+        Some(job) => Digest::of_parts([job.as_bytes().as_slice(), sender, body]),
+    }
 }
 
 /// Groups indices by attempts: fewest first, each group no larger than its attempts allow.

@@ -9,17 +9,23 @@ mod batch;
 mod carry_out;
 mod delivery;
 mod embedded;
+mod failures;
 mod health;
 mod hearing;
+mod jobs;
 mod lanes;
 mod metrics;
 mod notary;
+mod parking;
 mod pipeline;
+mod probe;
 mod registers;
 mod relay;
+mod retry;
 mod run;
 mod sequencer;
 mod spans;
+mod storm;
 mod switches;
 mod timer;
 
@@ -32,9 +38,11 @@ pub use carry_out::batch;
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use health::{Health, Registers, Trouble};
+pub use jobs::{Action, begin as begin_job, words as filter_words, work_jobs, work_jobs_once};
 pub use metrics::Metrics;
 pub use notary::{OpenSink, Sink, mark as audit_mark};
-pub use pipeline::{Clock, Pipeline, Runtime};
+pub use parking::{lift, park};
+pub use pipeline::{Clock, FAILURE_DAYS, Pipeline, Runtime};
 pub use registers::{
     Answer, Asked, HttpRegister, HttpSettings, Register, Round, ask_once, ask_registers, hear_registers,
     watch_registers,
@@ -42,4 +50,5 @@ pub use registers::{
 pub use relay::{housekeeping, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{entry as audit_entry, sequence};
+pub use storm::StormSettings;
 pub use timer::{tick, tick_once};

@@ -1,11 +1,14 @@
 //! Figures for Prometheus. Labels never carry a person's data.
 
+use domain::Outcome;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use storage::Committed;
+use workflow::Event;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct Decided {
@@ -44,6 +47,7 @@ pub struct Metrics {
     pub applications: Family<Decided, Counter>,
     pub referrals: Family<Word, Counter>,
     pub dead_letters: Family<Word, Counter>,
+    pub parked: Counter,
     pub duplicates: Counter,
     pub conflicts: Counter,
     pub published: Counter,
@@ -67,6 +71,7 @@ impl Metrics {
             applications: Family::default(),
             referrals: Family::default(),
             dead_letters: Family::default(),
+            parked: Counter::default(),
             duplicates: Counter::default(),
             conflicts: Counter::default(),
             published: Counter::default(),
@@ -88,6 +93,7 @@ impl Metrics {
         counter("dunkelwerk_conflicts", "Other contents under an id that was taken", &metrics.conflicts);
         counter("dunkelwerk_published", "Messages confirmed by the broker", &metrics.published);
         counter("dunkelwerk_raced", "Batches evaluated again because another worker was first", &metrics.raced);
+        counter("dunkelwerk_parked", "Messages kept because their service is parked", &metrics.parked);
         counter("dunkelwerk_redelivered", "Deliveries that came a second time", &metrics.redelivered);
         counter(
             "dunkelwerk_late_answers",
@@ -112,5 +118,28 @@ impl Metrics {
         seconds("dunkelwerk_commit", "Time of one transaction", &metrics.commit);
         registry.register("dunkelwerk_batch_size", "Applications in one transaction", metrics.batch.clone());
         metrics
+    }
+    /// Counts what a batch of arriving applications came to.
+    pub(crate) fn count(&self, events: &[Option<Event>], committed: &Committed) {
+        for event in events.iter().flatten() {
+            match event {
+                Event::Received { .. } => {}
+                Event::Repeated { .. } => _ = self.duplicates.inc(),
+                Event::Collided { .. } => _ = self.conflicts.inc(),
+            }
+        }
+        for case in committed.cases() {
+            let land = domain::Ars::new(case.ars.clone()).map_or("", |ars| ars.land().short());
+            let labels = Decided {
+                service: case.service.clone(),
+                land: land.to_owned(),
+                outcome: case.outcome.clone(),
+                automatic: (case.automatic && case.outcome != Outcome::Referred.as_str()).to_string(),
+            };
+            self.applications.get_or_create(&labels).inc();
+        }
+        for reason in committed.tasks().iter().flat_map(|task| &task.reasons) {
+            self.referrals.get_or_create(&Word { reason: reason.clone() }).inc();
+        }
     }
 }

@@ -9,11 +9,12 @@ use crate::batch::{Item, Memory, events, identity, once_keys};
 use crate::carry_out;
 use crate::delivery::{Cause, Delivery, Disposition, Publish};
 use crate::health::Health;
-use crate::lanes;
-use crate::metrics::{Decided as DecidedLabels, Metrics, Word};
+use crate::lanes::Pass;
+use crate::metrics::Metrics;
 use crate::spans::{self, Process};
+use crate::storm::{Storm, StormSettings, outcomes};
 use crate::switches::Switches;
-use domain::{ApplicationId, Decision, Digest, Outcome};
+use domain::{ApplicationId, Decision, Digest};
 use jiff::Timestamp;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::SpanKind;
@@ -47,6 +48,9 @@ pub struct Pipeline {
     pub runtime: Runtime,
     /// What readiness reports.
     pub health: Health,
+    pub(crate) storm: Storm,
+    /// Days after which the raw message of a failure is deleted.
+    pub failure_days: i64,
     /// Confirmed messages that the next transaction notes.
     published: Mutex<Vec<Uuid>>,
     /// The stop switches as this process last read them.
@@ -57,6 +61,8 @@ pub struct Pipeline {
 
 /// Pause before a batch is tried again that another worker was ahead of.
 const RACED: Duration = Duration::from_millis(3);
+/// Long enough to mend what was wrong, short enough for what nobody will ever ask for: it may be anybody's personal data.
+pub const FAILURE_DAYS: i64 = 90;
 /// Shortest and longest pause while the store does not answer.
 const HOLD: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -75,56 +81,42 @@ impl Pipeline {
             metrics,
             runtime,
             health: Health::default(),
+            storm: Storm::default(),
+            failure_days: FAILURE_DAYS,
             published: Mutex::default(),
             switches: Mutex::default(),
             archived: Mutex::default(),
         }
     }
 
+    /// The same with other limits for storms.
+    #[must_use]
+    pub fn with_storm(self, settings: StormSettings) -> Self {
+        Self { storm: Storm::new(settings), ..self }
+    }
+
     /// Processes what a source drained; says for every delivery, in order, how to settle it.
     pub async fn process(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
         if deliveries.iter().any(|d| d.redelivered) {
-            return self.careful(deliveries).await;
+            return self.careful(deliveries, Pass::default()).await;
         }
         let all: Vec<usize> = (0..deliveries.len()).collect();
         let mut dispositions = vec![Disposition::Hold; deliveries.len()];
-        self.group(deliveries, &all, &[], &mut dispositions).await;
-        dispositions
-    }
-
-    /// The careful lane: attempts are counted before evaluation and forgotten when it ended; groups shrink with them.
-    async fn careful(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
-        let mut dispositions = vec![Disposition::Hold; deliveries.len()];
-        self.metrics.redelivered.inc_by(deliveries.iter().filter(|d| d.redelivered).count() as u64);
-        let keys: Vec<_> = deliveries.iter().map(|d| lanes::key(d.sender.as_deref(), &d.body)).collect();
-        let Some(attempts) = self.held(|| self.store.attempts(&keys)).await else { return dispositions };
-        let (groups, hopeless) = lanes::groups(&attempts);
-        for index in hopeless {
-            let attempts = attempts.get(index).copied().unwrap_or_default();
-            if let Some(slot) = dispositions.get_mut(index) {
-                *slot = Disposition::DeadLetter(Cause::attempts_exhausted(attempts));
-            }
-        }
-        for group in groups {
-            let group_keys: Vec<_> = group.iter().filter_map(|i| keys.get(*i).copied()).collect();
-            let now = (self.runtime.clock)();
-            if self.held(|| self.store.count_attempts(&group_keys, now)).await.is_none() {
-                return dispositions;
-            }
-            self.group(deliveries, &group, &group_keys, &mut dispositions).await;
-        }
+        self.group(deliveries, &all, Pass::default(), &[], &mut dispositions).await;
         dispositions
     }
 
     /// One group: one evaluation, one transaction, one confirm window.
-    async fn group(
+    pub(crate) async fn group(
         &self,
         deliveries: &[Delivery],
         indices: &[usize],
+        pass: Pass,
         attempted: &[Digest],
         dispositions: &mut [Disposition],
     ) {
         let office = (self.office)();
+        let parked = self.parked_for(pass).await;
         let started = spans::now();
         let mut items = Vec::with_capacity(indices.len());
         let mut messages = Vec::new();
@@ -132,6 +124,11 @@ impl Pipeline {
             let Some(delivery) = deliveries.get(*index) else { continue };
             match self.decode(&office, delivery) {
                 Ok(submission) => {
+                    let envelope = &submission.envelope;
+                    if let Some(why) = parked.over(envelope.service.as_str(), envelope.ars.as_str()) {
+                        set(dispositions, *index, Disposition::Parked(why));
+                        continue;
+                    }
                     let process = self.runtime.traced.then(|| Process::start(delivery, started));
                     let anonymous = delivery.application_id.is_none();
                     let redelivered = delivery.redelivered;
@@ -145,24 +142,27 @@ impl Pipeline {
         match self.commit(&office, &items, attempted).await {
             Ok(Some(committed)) => {
                 self.publish(&committed, &items).await;
+                self.weather(&outcomes(&committed)).await;
                 items.iter().for_each(|item| set(dispositions, item.index, Disposition::Ack));
             }
             // Held until shutdown: the source keeps them.
             Ok(None) => {}
             Err(detail) if items.len() == 1 => {
-                items.iter().for_each(|item| {
+                for item in &items {
                     set(dispositions, item.index, Disposition::DeadLetter(Cause::store_refused(detail.clone())));
-                });
+                    let envelope = &item.submission.envelope;
+                    self.weather(&[(envelope.service.as_str(), envelope.ars.as_str(), true)]).await;
+                }
             }
             // The store refuses something in here: find out what, one by one, so that neighbours get through.
             Err(_) => {
                 for item in &items {
-                    Box::pin(self.group(deliveries, &[item.index], &[], dispositions)).await;
+                    Box::pin(self.group(deliveries, &[item.index], pass, &[], dispositions)).await;
                 }
             }
         }
         // Behind the applications of the same batch: a message may speak of one of them.
-        self.hear(&office, deliveries, &messages, dispositions).await;
+        self.hear(&office, deliveries, &messages, &parked, dispositions).await;
     }
 
     fn decode(&self, office: &Office, delivery: &Delivery) -> Result<Submission, Rejection> {
@@ -249,7 +249,7 @@ impl Pipeline {
             let size = KeyValue::new("db.operation.batch.size", items.len() as i64);
             process.step("storage.commit", SpanKind::Client, from, to, vec![size]);
         }
-        self.count(&events, &committed);
+        self.metrics.count(&events, &committed);
         Ok(committed)
     }
 
@@ -355,29 +355,6 @@ impl Pipeline {
         if let Err(error) = self.store.mark_published(&marks, (self.runtime.clock)()).await {
             tracing::debug!(%error, "published messages are noted later");
             self.marks().extend(marks);
-        }
-    }
-
-    fn count(&self, events: &[Option<Event>], committed: &Committed) {
-        for event in events.iter().flatten() {
-            match event {
-                Event::Received { .. } => {}
-                Event::Repeated { .. } => _ = self.metrics.duplicates.inc(),
-                Event::Collided { .. } => _ = self.metrics.conflicts.inc(),
-            }
-        }
-        for case in committed.cases() {
-            let land = domain::Ars::new(case.ars.clone()).map_or("", |ars| ars.land().short());
-            let labels = DecidedLabels {
-                service: case.service.clone(),
-                land: land.to_owned(),
-                outcome: case.outcome.clone(),
-                automatic: (case.automatic && case.outcome != Outcome::Referred.as_str()).to_string(),
-            };
-            self.metrics.applications.get_or_create(&labels).inc();
-        }
-        for reason in committed.tasks().iter().flat_map(|task| &task.reasons) {
-            self.metrics.referrals.get_or_create(&Word { reason: reason.clone() }).inc();
         }
     }
 

@@ -13,9 +13,11 @@ pub use http::{HttpRegister, HttpSettings};
 pub use watch::watch_registers;
 
 use crate::advance::Advanced;
+use crate::failures;
 use crate::metrics::Answered;
 use crate::pipeline::Pipeline;
 use async_trait::async_trait;
+use domain::ApplicationId;
 use futures::StreamExt;
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -216,10 +218,13 @@ async fn refuse(pipeline: &Pipeline, register: &str, id: Uuid, text: &str) -> Re
     tracing::error!(register, question.id = %id, "a question is refused; the reason stands beside it");
     pipeline.metrics.questions_refused.get_or_create(&register.into()).inc();
     let again = later((pipeline.runtime.clock)(), REFUSED_HOURS * 3_600);
-    pipeline.store.postpone(&[id], again, Some(text)).await
+    pipeline.store.postpone(&[id], again, Some(text)).await?;
+    let now = (pipeline.runtime.clock)();
+    let rows: Vec<_> = pipeline.store.questions(&[id]).await?.iter().map(|q| failures::question(q, text, now)).collect();
+    pipeline.store.fail(&rows).await
 }
 
-type Event = (domain::ApplicationId, CaseEvent);
+type Event = (ApplicationId, CaseEvent);
 
 /// An answer as what happened to its case.
 fn event(question: &QuestionRow, answer: Answer) -> Event {
@@ -238,7 +243,9 @@ fn event(question: &QuestionRow, answer: Answer) -> Event {
 
 /// Steps the cases that got answers.
 async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError> {
-    for ((id, event), result) in events.iter().zip(pipeline.advance(events).await?) {
+    let results = pipeline.advance(events).await?;
+    let mut stuck: Vec<(ApplicationId, Advanced)> = Vec::new();
+    for ((id, event), result) in events.iter().zip(results) {
         match (result, event) {
             (Advanced::Done { .. }, CaseEvent::Answered { answer, .. }) => {
                 let found = answer.answer.is_some().to_string();
@@ -247,8 +254,9 @@ async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError>
             }
             (result, _) => {
                 tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
+                stuck.push((*id, result));
             }
         }
     }
-    Ok(())
+    failures::stuck(pipeline, &stuck).await
 }

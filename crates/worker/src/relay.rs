@@ -76,7 +76,8 @@ pub async fn housekeeping(pipeline: &Pipeline) {
         let before = |hours: i64| now.checked_sub(hours.hours()).unwrap_or(now);
         let attempts = pipeline.store.forget_attempts(before(KEEP_ATTEMPTS_HOURS)).await;
         let failures = pipeline.store.forget_failures(before(KEEP_SETTLED_HOURS)).await;
-        if let Err(error) = attempts.and(failures) {
+        let bodies = pipeline.store.empty_failures(before(pipeline.failure_days * 24)).await;
+        if let Err(error) = attempts.and(failures).and(bodies) {
             tracing::debug!(%error, "housekeeping waits for the store");
         }
     }

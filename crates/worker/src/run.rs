@@ -3,13 +3,11 @@
 use crate::amqp::{AmqpSettings, Consumer, Drained};
 use crate::delivery::{Delivery, Disposition};
 use crate::embedded;
-use crate::metrics::Word;
 use crate::pipeline::Pipeline;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesOrdered;
 use jiff::ToSpan;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::{Leased, StoreError};
@@ -18,8 +16,6 @@ use storage::{Leased, StoreError};
 const BATCH: usize = 256;
 const LINGER: Duration = Duration::from_millis(5);
 const IN_FLIGHT: usize = 2;
-/// Dead letters in one statement: each may be as large as a message can be.
-const LETTERS: usize = 32;
 /// Pause of the supervisor after a failure.
 pub(crate) const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long a leased row is ours. Longer than any batch, shorter than patience with a crashed worker.
@@ -77,7 +73,7 @@ async fn consume(pipeline: &Arc<Pipeline>, consumer: &mut Consumer) -> Option<St
                 Ok(drained) => in_flight.push_back(handle(pipeline.clone(), drained)),
                 Err(error) => break Some(error.to_string()),
             },
-            () = tokio::time::sleep(FLUSH), if in_flight.is_empty() => pipeline.flush_marks().await,
+            () = tokio::time::sleep(FLUSH), if in_flight.is_empty() => pipeline.idle().await,
         }
     };
     if ended.is_none() {
@@ -106,48 +102,12 @@ fn handle(pipeline: Arc<Pipeline>, drained: Drained) -> BoxFuture<'static, Optio
         for age in &drained.ages {
             pipeline.metrics.queue_age.observe(*age);
         }
-        let dispositions = pipeline.process(&drained.deliveries).await;
+        let dispositions = pipeline.take(&drained.deliveries).await;
         // One acknowledgement covers the whole drain, so it waits until nothing in it is held.
-        let settled = bury(&pipeline, &drained.deliveries, &dispositions).await;
-        (settled && !dispositions.contains(&Disposition::Hold)).then_some(drained)
+        dispositions.is_some_and(|all| !all.contains(&Disposition::Hold)).then_some(drained)
     });
     // A panic in our own code loses nothing: the drain stays unacknowledged and comes again, in the careful lane.
     Box::pin(async move { task.await.ok().flatten() })
-}
-
-/// Puts hopeless messages away, with the source and in the store; tries until they are durable there.
-pub(crate) async fn bury(pipeline: &Pipeline, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
-    let mut failures = Vec::new();
-    for (delivery, disposition) in deliveries.iter().zip(dispositions) {
-        let Disposition::DeadLetter(cause) = disposition else { continue };
-        let trace_id = delivery.traceparent.as_deref().and_then(|t| t.split('-').nth(1)).unwrap_or_default();
-        // The detail may quote what was sent: it goes with the letter, never into the log.
-        tracing::warn!(cause = cause.code, trace_id, "dead letter");
-        pipeline.metrics.dead_letters.get_or_create(&Word { reason: cause.code.to_owned() }).inc();
-        let (sender, now) = (delivery.sender.as_deref(), (pipeline.runtime.clock)());
-        failures.push(cause.failure(&delivery.body, sender, delivery.application_id, now));
-        if !durable(pipeline, || pipeline.publisher.bury(delivery, cause)).await {
-            return false;
-        }
-    }
-    for some in failures.chunks(LETTERS) {
-        if !durable(pipeline, || pipeline.store.fail(some)).await {
-            return false;
-        }
-    }
-    true
-}
-
-/// Tries until it is done; false where the process ends before.
-async fn durable<E: Display, F: Future<Output = Result<(), E>>>(pipeline: &Pipeline, put: impl Fn() -> F) -> bool {
-    while let Err(error) = put().await {
-        tracing::warn!(%error, "a dead letter waits for its place");
-        tokio::select! {
-            () = pipeline.runtime.shutdown.cancelled() => return false,
-            () = tokio::time::sleep(BACKOFF.1) => {}
-        }
-    }
-    true
 }
 
 /// Works off the queue in the store until shutdown.
@@ -166,7 +126,7 @@ pub async fn run_embedded(pipeline: Arc<Pipeline>) {
             }
             Ok(false) => {
                 pipeline.health.source.clear();
-                pipeline.flush_marks().await;
+                pipeline.idle().await;
                 IDLE
             }
             Err(error) => {
@@ -195,12 +155,9 @@ async fn round(pipeline: &Pipeline) -> Result<bool, StoreError> {
         pipeline.metrics.queue_age.observe((now.as_second() - l.row.enqueued_at.as_second()) as f64);
     }
     let deliveries: Vec<Delivery> = leased.iter().map(embedded::delivery).collect();
-    let dispositions = pipeline.process(&deliveries).await;
-    if !bury(pipeline, &deliveries, &dispositions).await {
-        return Ok(false);
-    }
+    let Some(dispositions) = pipeline.take(&deliveries).await else { return Ok(false) };
     let done = |(leased, disposition): (&Leased, &Disposition)| match disposition {
-        Disposition::Ack | Disposition::DeadLetter(_) => Some((leased.id, leased.fence)),
+        Disposition::Ack | Disposition::DeadLetter(_) | Disposition::Parked(_) => Some((leased.id, leased.fence)),
         Disposition::Hold => None,
     };
     let settled: Vec<(i64, i64)> = leased.iter().zip(&dispositions).filter_map(done).collect();

@@ -173,7 +173,7 @@ pub(crate) fn read(
 }
 
 /// JSON Merge Patch (RFC 7396).
-pub(crate) fn merge(target: &mut Value, patch: &Value) {
+pub fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(changes) = patch else {
         *target = patch.clone();
         return;

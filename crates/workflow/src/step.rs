@@ -345,7 +345,7 @@ pub fn looked_at(
     entry(keys, (id, ars.land()), now, by, "read".into(), &payload)
 }
 
-fn entry(
+pub(crate) fn entry(
     keys: &audit::Keys,
     (application_id, land): (ApplicationId, Land),
     at: Timestamp,

@@ -1,6 +1,6 @@
 //! `cases` and its subcommands.
 
-use super::{Picture, Sources};
+use super::{IncidentsCommand, Picture, Sources};
 use clap::{Args, Subcommand};
 use domain::ApplicationId;
 use std::path::PathBuf;
@@ -18,6 +18,8 @@ pub enum CasesCommand {
     /// Decide stored cases again from their archived rule sets and compare byte for byte; exit status 1 on any difference.
     /// Needs no folder of rules.
     Replay,
+    #[command(flatten)]
+    Failures(IncidentsCommand),
     /// Walk the chain over the audit and compare it with what is stored: any entry, application or decision that was
     /// changed, inserted, removed or exchanged is named with its place; exit status 1 on any. Needs the master secret and
     /// the sink of the checkpoints.

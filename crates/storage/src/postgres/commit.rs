@@ -2,6 +2,7 @@
 
 mod case;
 
+use super::failures;
 use crate::columns::Moment;
 use crate::rows::{AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, Committed, ConflictRow, OutboxRow};
 use crate::{StoreError, stops};
@@ -38,6 +39,8 @@ pub(super) async fn commit(pool: &PgPool, mut batch: Batch) -> Result<Committed,
     aliases(&mut tx, &batch.aliases).await?;
     conflicts(&mut tx, &batch.conflicts).await?;
     archives(&mut tx, &batch.archives).await?;
+    failures::mend(&mut tx, &batch.mended, batch.at).await?;
+    failures::fail(&mut tx, &batch.failures).await?;
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await.map_err(unknown)?;
     Ok(Committed::new(batch))
@@ -156,7 +159,7 @@ async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Res
     Ok(new.into_iter().map(|(id,)| id).collect())
 }
 
-async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreError> {
+pub(super) async fn audit(tx: &mut PgConnection, rows: &[AuditRow]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }

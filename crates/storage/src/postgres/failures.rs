@@ -2,17 +2,17 @@
 
 pub(super) use crate::failures::postgres::*;
 
-use super::commit::column;
+use super::commit::{audit, column};
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::failures::{again, printable};
-use crate::rows::FailureRow;
+use crate::failures::{again, mend, printable};
+use crate::rows::{AuditRow, FailureRow, Settled};
 use jiff::Timestamp;
-use sqlx::postgres::PgPool;
-use std::collections::BTreeMap;
+use sqlx::postgres::{PgConnection, PgPool};
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
-pub(super) async fn fail(pool: &PgPool, rows: &[FailureRow]) -> Result<(), StoreError> {
+pub(super) async fn fail(tx: &mut PgConnection, rows: &[FailureRow]) -> Result<(), StoreError> {
     // In one order for all writers, and each once: a statement may write a row only once.
     let mut merged: BTreeMap<Uuid, (i64, Timestamp, &FailureRow)> = BTreeMap::new();
     for row in rows {
@@ -43,30 +43,41 @@ pub(super) async fn fail(pool: &PgPool, rows: &[FailureRow]) -> Result<(), Store
     .bind(column(&rows, |(_, first_at, _)| Moment(*first_at)))
     .bind(column(&rows, |(_, _, r)| Moment(r.last_at)))
     .bind(column(&rows, |(times, _, _)| *times))
-    .execute(pool)
+    .execute(tx)
     .await?;
     Ok(())
 }
 
-pub(super) async fn settle(pool: &PgPool, items: &[(Uuid, String, String)], at: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn mend(tx: &mut PgConnection, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(mend!("= any($1) order by failure_id for update")).bind(ids).bind(Moment(at)).execute(tx).await?;
+    Ok(())
+}
+
+pub(super) async fn settle(pool: &PgPool, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
     let mut tx = pool.begin().await?;
-    let ids = column(items, |(id, _, _)| *id);
+    let ids = column(items, |item| item.failure_id);
     sqlx::query("select 1 from failures where failure_id = any($1) order by failure_id for update")
         .bind(&ids)
         .execute(&mut *tx)
         .await?;
-    let settled = sqlx::query_as(
+    let settled: Vec<(Uuid, Option<Uuid>, String)> = sqlx::query_as(
         "update failures f set outcome = u.outcome, state = case when f.last_at > $4 then 'open' else u.state end, \
          settled_at = case when f.last_at <= $4 and u.state <> 'open' then $4 end \
          from unnest($1::uuid[], $2::text[], $3::text[]) as u(id, state, outcome) \
-         where f.failure_id = u.id and f.state = 'queued' returning f.job, f.state",
+         where f.failure_id = u.id and f.state = 'queued' returning f.failure_id, f.job, f.state",
     )
     .bind(&ids)
-    .bind(column(items, |(_, state, _)| state.clone()))
-    .bind(column(items, |(_, _, outcome)| printable(outcome)))
+    .bind(column(items, |item| item.state.clone()))
+    .bind(column(items, |item| printable(&item.outcome)))
     .bind(Moment(at))
     .fetch_all(&mut *tx)
     .await?;
-    progress(&mut tx, settled, at).await?;
+    progress(&mut tx, &settled, at).await?;
+    let done: HashSet<Uuid> = settled.into_iter().map(|(id, _, _)| id).collect();
+    let lines = items.iter().filter(|item| done.contains(&item.failure_id)).filter_map(|item| item.audit.clone());
+    audit(&mut tx, &lines.collect::<Vec<AuditRow>>()).await?;
     Ok(tx.commit().await?)
 }

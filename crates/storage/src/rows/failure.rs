@@ -1,5 +1,6 @@
 //! What could not be done, and what operators do about it.
 
+use super::AuditRow;
 use crate::columns::{Maybe, Moment};
 use domain::ApplicationId;
 use jiff::Timestamp;
@@ -11,10 +12,11 @@ use uuid::Uuid;
 pub struct FailureRow {
     /// See [`FailureRow::id`].
     pub failure_id: Uuid,
-    /// `message`: a delivery that can never become an application or be heard; `case`: a case that cannot be stepped;
-    /// `question`: a question that a register refuses.
+    /// `message`: a delivery that can never become an application or be heard, or is kept while its service is parked;
+    /// `case`: a case that cannot be stepped; `question`: a question that a register refuses; `rule`: a decision that a rule
+    /// could not make.
     pub kind: String,
-    /// A stable word, such as `invalid_json`.
+    /// A stable word, such as `invalid_json`; that of when it happened last.
     pub cause: String,
     /// Verbatim (but for NUL), from when it happened last. May quote what was sent.
     pub detail: String,
@@ -23,7 +25,7 @@ pub struct FailureRow {
     pub sender: Option<String>,
     pub service: Option<String>,
     pub ars: Option<String>,
-    /// The raw message; empty for other kinds.
+    /// The raw message; empty for other kinds, and after its time.
     pub body: Vec<u8>,
     #[sqlx(try_from = "Moment")]
     pub first_at: Timestamp,
@@ -38,7 +40,7 @@ pub struct FailureRow {
     /// When it was retried or cancelled.
     #[sqlx(try_from = "Maybe<Moment>")]
     pub settled_at: Option<Timestamp>,
-    /// What the last job said of it.
+    /// What the last job said of it; while it is queued, whether it failed again meanwhile.
     pub outcome: Option<String>,
 }
 
@@ -64,6 +66,28 @@ pub struct FailureFilter {
     pub state: Option<String>,
     /// That happened then or later.
     pub since: Option<Timestamp>,
+    /// This one.
+    pub failure_id: Option<Uuid>,
+    /// That a job took last.
+    pub job: Option<Uuid>,
+    /// How the ARS may begin; empty: anyhow, or unknown.
+    pub places: Vec<String>,
+    /// Which services; empty: any, or unknown.
+    pub services: Vec<String>,
+    /// Only what was kept while its service was parked and nothing parks any more.
+    pub released: bool,
+}
+
+/// What became of a queued failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub failure_id: Uuid,
+    /// `retried`, `cancelled`, or `open` where it did not help.
+    pub state: String,
+    /// Final word.
+    pub outcome: String,
+    /// Written where the failure was queued until now.
+    pub audit: Option<AuditRow>,
 }
 
 /// Failures with the same kind, cause and service.

@@ -2,8 +2,9 @@
 
 mod case;
 
+use super::failures;
 use crate::columns::Moment;
-use crate::rows::{Batch, Committed, OutboxRow};
+use crate::rows::{AuditRow, Batch, Committed, OutboxRow};
 use crate::{StoreError, stops};
 use domain::Digest;
 use jiff::Timestamp;
@@ -27,21 +28,7 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
         }
     }
     batch.outbox = new;
-    for row in &batch.audit {
-        sqlx::query(
-            "insert into audit (application_id, at, actor, action, payload, commitment, land) \
-             values (?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(row.application_id.0)
-        .bind(Moment(row.at))
-        .bind(&row.actor)
-        .bind(&row.action)
-        .bind(&row.payload)
-        .bind(&row.commitment)
-        .bind(&row.land)
-        .execute(&mut *tx)
-        .await?;
-    }
+    audit(&mut tx, &batch.audit).await?;
     seconds(&mut tx, &batch).await?;
     for row in &batch.archives {
         sqlx::query("insert into archives (hash, body) values (?, ?) on conflict do nothing")
@@ -50,6 +37,8 @@ pub(super) async fn commit(pool: &SqlitePool, mut batch: Batch) -> Result<Commit
             .execute(&mut *tx)
             .await?;
     }
+    failures::mend(&mut tx, &batch.mended, batch.at).await?;
+    failures::fail(&mut tx, &batch.failures).await?;
     mark_published(&mut tx, &batch.published, batch.at).await?;
     tx.commit().await?;
     Ok(Committed::new(batch))
@@ -137,6 +126,25 @@ async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Re
     .execute(tx)
     .await?;
     Ok(done.rows_affected())
+}
+
+pub(super) async fn audit(tx: &mut SqliteConnection, rows: &[AuditRow]) -> Result<(), StoreError> {
+    for row in rows {
+        sqlx::query(
+            "insert into audit (application_id, at, actor, action, payload, commitment, land) \
+             values (?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(row.application_id.0)
+        .bind(Moment(row.at))
+        .bind(&row.actor)
+        .bind(&row.action)
+        .bind(&row.payload)
+        .bind(&row.commitment)
+        .bind(&row.land)
+        .execute(&mut *tx)
+        .await?;
+    }
+    Ok(())
 }
 
 /// What came a second time.

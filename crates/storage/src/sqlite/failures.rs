@@ -2,16 +2,17 @@
 
 pub(super) use crate::failures::sqlite::*;
 
+use super::commit::audit;
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::failures::{again, printable};
-use crate::rows::FailureRow;
+use crate::failures::{again, mend, printable};
+use crate::rows::{FailureRow, Settled};
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
 use uuid::Uuid;
 
-pub(super) async fn fail(pool: &SqlitePool, rows: &[FailureRow]) -> Result<(), StoreError> {
-    let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
+pub(super) async fn fail(tx: &mut SqliteConnection, rows: &[FailureRow]) -> Result<(), StoreError> {
     for row in rows {
         sqlx::query(concat!(
             "insert into failures (failure_id, kind, cause, detail, application_id, sender, service, ars, body, \
@@ -33,25 +34,31 @@ pub(super) async fn fail(pool: &SqlitePool, rows: &[FailureRow]) -> Result<(), S
         .execute(&mut *tx)
         .await?;
     }
-    Ok(tx.commit().await?)
+    Ok(())
 }
 
-pub(super) async fn settle(
-    pool: &SqlitePool,
-    items: &[(Uuid, String, String)],
-    at: Timestamp,
-) -> Result<(), StoreError> {
+pub(super) async fn mend(tx: &mut SqliteConnection, ids: &[Uuid], at: Timestamp) -> Result<(), StoreError> {
+    for id in ids {
+        sqlx::query(mend!("= $1")).bind(*id).bind(Moment(at)).execute(&mut *tx).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn settle(pool: &SqlitePool, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
     let mut settled = Vec::with_capacity(items.len());
-    for (id, state, outcome) in items {
+    for item in items {
         let update = sqlx::query_as(
             "update failures set outcome = ?3, state = case when last_at > ?4 then 'open' else ?2 end, \
              settled_at = case when last_at <= ?4 and ?2 <> 'open' then ?4 end \
-             where failure_id = ?1 and state = 'queued' returning job, state",
+             where failure_id = ?1 and state = 'queued' returning failure_id, job, state",
         );
-        let update = update.bind(*id).bind(state).bind(printable(outcome)).bind(Moment(at));
-        settled.extend(update.fetch_optional(&mut *tx).await?);
+        let update = update.bind(item.failure_id).bind(&item.state).bind(printable(&item.outcome)).bind(Moment(at));
+        if let Some(done) = update.fetch_optional(&mut *tx).await? {
+            settled.push(done);
+            audit(&mut tx, item.audit.as_slice()).await?;
+        }
     }
-    progress(&mut tx, settled, at).await?;
+    progress(&mut tx, &settled, at).await?;
     Ok(tx.commit().await?)
 }

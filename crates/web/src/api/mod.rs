@@ -3,6 +3,9 @@
 mod case_body;
 mod case_file;
 mod command;
+mod incident_body;
+mod incidents;
+mod jobs;
 mod json_body;
 mod message;
 mod official;
@@ -62,6 +65,11 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(case_file::case))
         .routes(routes!(case_file::diagram))
         .routes(routes!(command::command))
+        .routes(routes!(incidents::incidents))
+        .routes(routes!(incidents::failures))
+        .routes(routes!(incidents::failure))
+        .routes(routes!(jobs::jobs, jobs::begin))
+        .routes(routes!(jobs::job))
         .merge(ops::routes())
 }
 
@@ -90,6 +98,11 @@ mod tests {
                 "/api/v1/cases/{application_id}",
                 "/api/v1/cases/{application_id}/commands",
                 "/api/v1/cases/{application_id}/diagram.svg",
+                "/api/v1/incidents",
+                "/api/v1/incidents/failures",
+                "/api/v1/incidents/failures/{failure_id}",
+                "/api/v1/incidents/jobs",
+                "/api/v1/incidents/jobs/{job_id}",
                 "/api/v1/tasks",
                 "/healthz",
                 "/metrics",

@@ -8,6 +8,7 @@ mod bar;
 mod case;
 mod explanation;
 mod format;
+mod incidents;
 mod message;
 mod names;
 mod overview;
@@ -34,6 +35,7 @@ pub(crate) fn routes(shared: &Shared) -> Router<Shared> {
     Router::new()
         .route("/", get(overview::page))
         .route("/vorgaenge", get(tasks::page))
+        .route("/stoerungen", get(incidents::page))
         .route("/vorgaenge/{application_id}", get(case::page))
         .route_layer(from_fn_with_state(shared.clone(), only_here))
         .route(style_path(), get(assets::style))

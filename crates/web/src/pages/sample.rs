@@ -8,7 +8,9 @@ use domain::{
 use jiff::Timestamp;
 use serde_json::json;
 use std::collections::BTreeMap;
-use storage::{ApplicationRow, AuditRow, CaseRow, CaseView, DecisionRow, Identity, Overview, OverviewLine, TaskRow};
+use storage::{
+    ApplicationRow, AuditRow, CaseRow, CaseView, DecisionRow, FailureRow, Identity, Overview, OverviewLine, TaskRow,
+};
 use uuid::Uuid;
 use workflow::Texts;
 
@@ -21,6 +23,28 @@ pub(crate) fn now() -> Timestamp {
 
 fn id() -> ApplicationId {
     ApplicationId(Uuid::from_u128(0x0192_f0c1_7d2a_7b3c_8d4e_5f60_7182_9304))
+}
+
+/// A message of the sample's place that names an unknown field.
+pub(crate) fn failure() -> FailureRow {
+    FailureRow {
+        failure_id: Uuid::from_u128(9),
+        kind: "message".into(),
+        cause: "unknown_field".into(),
+        detail: "unknown envelope field \"datum\"".into(),
+        application_id: None,
+        sender: Some("portal".into()),
+        service: Some(SERVICE.into()),
+        ars: Some(ARS.into()),
+        body: br#"{"datum":"x"}"#.to_vec(),
+        first_at: now(),
+        last_at: now(),
+        times: 1,
+        state: "open".into(),
+        job: None,
+        settled_at: None,
+        outcome: None,
+    }
 }
 
 pub(super) fn with_names<T>(use_names: impl FnOnce(&Names<'_>) -> T) -> T {

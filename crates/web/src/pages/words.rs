@@ -136,6 +136,56 @@ fn command(word: &str) -> &str {
     }
 }
 
+/// What could not be done.
+pub(super) fn failure_kind(word: &str) -> String {
+    match word {
+        "message" => "Nachricht",
+        "case" => "Vorgang",
+        "question" => "Frage an ein Register",
+        "rule" => "Regel",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// Why it could not be done.
+pub(super) fn cause(word: &str) -> String {
+    match word {
+        "rule_error" => "Eine Regel bricht ab",
+        "rule_incomplete" => "Eine Regel hat nicht alles geprüft",
+        "no_flow" => "Die Version des Ablaufs ist nicht geladen",
+        "broken_case" => "Der gespeicherte Vorgang ist nicht lesbar",
+        "question_refused" => "Das Register lehnt die Frage ab",
+        "parked" => "Aufgehoben, solange der Dienst angehalten ist",
+        "unknown_sender" => "Absender unbekannt",
+        "unknown_service" => "Dienst unbekannt",
+        "unknown_form_version" => "Version des Formulars unbekannt",
+        "unknown_field" => "Unbekanntes Feld im Umschlag",
+        "invalid_field" => "Ein Feld des Umschlags fehlt oder ist falsch",
+        "invalid_ars" => "Regionalschlüssel falsch oder nicht eingerichtet",
+        "invalid_json" | "empty" | "not_an_object" | "too_large" => "Nachricht nicht lesbar",
+        "unknown_case" => "Nachricht zu einem Vorgang, den es für den Absender nicht gibt",
+        "case_refused" => "Der Vorgang nimmt die Nachricht nicht an",
+        "store_refused" => "Die Datenbank nimmt den Antrag nicht an",
+        "attempts_exhausted" => "Die Bearbeitung ist immer wieder abgebrochen",
+        "unreadable_answer" | "foreign_answer" => "Antwort eines Registers nicht verwendbar",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// What an order over failures does.
+pub(super) fn job_action(word: &str) -> String {
+    match word {
+        "retry" => "noch einmal versuchen",
+        "cancel" => "aufgeben",
+        "edit" => "ändern und noch einmal versuchen",
+        "probe" => "einen Antrag versuchen",
+        other => other,
+    }
+    .to_owned()
+}
+
 /// The text of a service that the applicant reads after this outcome.
 pub(super) fn notice_text(outcome: Outcome) -> &'static str {
     match outcome {

@@ -5,7 +5,7 @@ use super::{answer, event, refuse};
 use crate::amqp::{AmqpSettings, Answers, Letter};
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::pipeline::Pipeline;
-use crate::run::{BACKOFF, bury};
+use crate::run::BACKOFF;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -129,5 +129,5 @@ async fn put_away(pipeline: &Pipeline, letter: &Letter, cause: Cause) -> bool {
         foreign_trace: None,
         observed_at: (pipeline.runtime.clock)(),
     };
-    bury(pipeline, &[delivery], &[Disposition::DeadLetter(cause)]).await
+    pipeline.put_away(&[delivery], &[Disposition::DeadLetter(cause)]).await
 }
