@@ -9,6 +9,7 @@ use crate::tables::Tables;
 use domain::{ApplicationId, Digest};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use storage::StoreError;
 use testkit::Program;
 use workflow::{
@@ -121,7 +122,7 @@ async fn effects(stage: &Stage, id: ApplicationId, what: &Happening) -> Result<V
     let sender = office.sender_by_name("portal").unwrap().clone();
     let event = match what {
         Happening::Arrives(body, own) => {
-            let submission = office.decode(body.to_string().into_bytes(), &sender, *own, now).unwrap();
+            let submission = Arc::new(office.decode(body.to_string().into_bytes(), &sender, *own, now).unwrap());
             let identity = storage::Identity {
                 sender: "portal".into(),
                 service: submission.envelope.service.to_string(),

@@ -127,7 +127,10 @@ async fn failures_are_grouped_and_the_newest_speaks_for_all(store: Arc<dyn Store
     assert_eq!(store.incidents(&FailureFilter::default()).await.unwrap(), [message.clone(), cases.clone()]);
     store.fail(&[failure("case", "a1", 20)]).await.unwrap();
     let filter = FailureFilter { ars: Some("1461".into()), kind: Some("case".into()), ..Default::default() };
-    assert_eq!(store.begin_job(&job("j", 21), &FailureFilter { since: Some(at(20)), ..filter }, &silent).await.unwrap(), 1);
+    assert_eq!(
+        store.begin_job(&job("j", 21), &FailureFilter { since: Some(at(20)), ..filter }, &silent).await.unwrap(),
+        1
+    );
     let cases = IncidentRow { open: 3, last_at: at(20), detail: "why a1".into(), ..cases };
     assert_eq!(store.incidents(&FailureFilter::default()).await.unwrap(), [cases, message]);
 }

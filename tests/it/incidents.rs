@@ -127,7 +127,11 @@ async fn a_rule_error_is_a_failure_until_the_machine_decides_anew() {
         let incident = stage.store.incidents(&kind("rule")).await.unwrap().remove(0);
         assert_eq!((incident.cause.as_str(), incident.service.as_deref()), ("rule_error", Some("hundesteuer")));
         assert_eq!((incident.count, incident.open, incident.cases), (3, 3, 3), "{database}");
-        assert!(incident.detail.contains("Array index 1 out of bounds: only 1 element in array (line 5"), "verbatim: {}", incident.detail);
+        assert!(
+            incident.detail.contains("Array index 1 out of bounds: only 1 element in array (line 5"),
+            "verbatim: {}",
+            incident.detail
+        );
 
         // Under the same rules it is the same failure again, and stays open.
         let job = stage.order(Action::Retry, kind("rule")).await;
@@ -227,7 +231,11 @@ async fn a_refused_question_is_a_failure_until_it_is_answered() {
         assert_eq!((row.cause.as_str(), row.application_id), ("question_refused", Some(id)));
         assert_eq!(row.detail, "melderegister: 400: Geburtsdatum fehlt", "verbatim");
         assert_eq!(stage.case(id).await.0.state, CaseState::Waiting, "{database}: nobody decides on what is missing");
-        assert_eq!(worker::ask_once(&stage.pipeline, &Refusing, 9).await.unwrap(), Round::Idle, "left alone for an hour");
+        assert_eq!(
+            worker::ask_once(&stage.pipeline, &Refusing, 9).await.unwrap(),
+            Round::Idle,
+            "left alone for an hour"
+        );
 
         let job = stage.order(Action::Retry, kind("question")).await;
         assert_eq!((job.done, job.failed), (1, 0), "{database}");
@@ -295,7 +303,8 @@ async fn a_thousand_malformed_messages_are_mended_by_one_patch() {
         assert_eq!((done.len(), open.len()), (900, 100), "{database}");
         assert!(open.iter().all(|row| row.cause == "invalid_ars" && row.times == 1));
         for row in &done {
-            let id: ApplicationId = row.outcome.as_deref().unwrap().strip_prefix("processed as ").unwrap().parse().unwrap();
+            let id: ApplicationId =
+                row.outcome.as_deref().unwrap().strip_prefix("processed as ").unwrap().parse().unwrap();
             assert!(row.application_id.is_none_or(|own| own == id), "{database}: the id that its sender asks for");
             assert_eq!(id.0.get_version_num(), 7, "in the order of intake");
         }

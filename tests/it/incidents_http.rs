@@ -66,7 +66,8 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
 
         // Who may, and what.
         for path in PATHS {
-            for (name, status) in [("Technik", 200), ("Zentrale", 200), ("Amsel", 403), ("Gast", 403), ("Niemand", 401)] {
+            for (name, status) in [("Technik", 200), ("Zentrale", 200), ("Amsel", 403), ("Gast", 403), ("Niemand", 401)]
+            {
                 assert_eq!(house.get(name, path).await.status, status, "{name} {path}");
             }
         }
@@ -87,7 +88,10 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
         };
         house.store.park(&parked, &[]).await.unwrap();
         let incidents = house.get("Technik", "/api/v1/incidents").await.json();
-        assert_eq!((&incidents["parked"][0]["service"], &incidents["parked"][0]["reason"]), (&json!("wohngeld"), &json!("Satzung")));
+        assert_eq!(
+            (&incidents["parked"][0]["service"], &incidents["parked"][0]["reason"]),
+            (&json!("wohngeld"), &json!("Satzung"))
+        );
         assert_eq!(incidents["incidents"][0]["reason"], "unknown service \"hundesteur\"", "verbatim");
 
         // Page by page, without what was sent.
@@ -139,7 +143,9 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
 
         // The page for people.
         let page = house.portal.get("/stoerungen").await;
-        for part in ["Störungen", "Dienst unbekannt", "wohngeld", "Satzung", "ändern und noch einmal versuchen", "<progress"] {
+        for part in
+            ["Störungen", "Dienst unbekannt", "wohngeld", "Satzung", "ändern und noch einmal versuchen", "<progress"]
+        {
             assert!(page.text.contains(part), "{part}: {}", page.text);
         }
         assert!(!page.text.contains(SECRET_NAME), "nothing of what was sent");

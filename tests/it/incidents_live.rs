@@ -92,7 +92,8 @@ async fn a_thousand_messages_are_mended_once_though_the_process_is_killed() {
         let counted = command(&program, &[&order[..], &["--dry-run"]].concat());
         assert!(counted.ends_with("1000 failures would be taken\n"), "{world}: {counted}");
 
-        let begun: Value = serde_json::from_str(&command(&program, &[&order[..], &["--as", "Technik"]].concat())).unwrap();
+        let begun: Value =
+            serde_json::from_str(&command(&program, &[&order[..], &["--as", "Technik"]].concat())).unwrap();
         assert_eq!(begun["total"], MESSAGES);
         let id: uuid::Uuid = begun["job_id"].as_str().unwrap().parse().unwrap();
         let job = async || -> JobRow { store.job(id).await.unwrap().unwrap() };
@@ -111,7 +112,11 @@ async fn a_thousand_messages_are_mended_once_though_the_process_is_killed() {
         assert_eq!(count(&*store, settled).await, MESSAGES as i64, "{world}: each has its final word");
         assert_eq!(cases(&*store).await, MESSAGES as i64, "{world}: nothing is lost");
         let overview = store.overview(jiff::Timestamp::UNIX_EPOCH).await.unwrap();
-        assert_eq!((overview.duplicates, overview.conflicts, overview.dead_letters), (0, 0, 0), "{world}: nothing twice");
+        assert_eq!(
+            (overview.duplicates, overview.conflicts, overview.dead_letters),
+            (0, 0, 0),
+            "{world}: nothing twice"
+        );
         let decisions = store.replayable(None, 2 * MESSAGES as u32).await.unwrap();
         assert_eq!(decisions.len(), MESSAGES, "{world}: decided once");
         let edits = audit(&*store).await.iter().filter(|line| line.action == "failure.edited").count();
@@ -154,7 +159,10 @@ async fn orders_say_what_they_would_do_and_refuse_what_nobody_means() {
     refused(&["cases", "lift", "--service", "wohngeld"], 2, "nothing is parked");
     let ended = command(&program, &["cases", "retry", "--wait"]);
     assert!(ended.contains("\"total\":0"), "{ended}");
-    let parked = command(&program, &["cases", "park", "--service", "wohngeld", "--ars", "05", "--for", "2h", "--reason", "Satz"]);
+    let parked = command(
+        &program,
+        &["cases", "park", "--service", "wohngeld", "--ars", "05", "--for", "2h", "--reason", "Satz"],
+    );
     assert!(parked.contains("wohngeld") && parked.contains("until 20"), "{parked}");
     assert_eq!(command(&program, &["cases", "incidents"]), parked);
     let lifted = command(&program, &["cases", "lift", "--service", "wohngeld", "--ars", "05", "--wait"]);

@@ -59,8 +59,7 @@ async fn case_in(stage: &Stage, state: &str, name: &str) -> ApplicationId {
     }
 }
 
-const KINDS: [&str; 7] =
-    ["supplement", "amendment", "withdrawal", "objection", "person", "hearing_reply", "retrieved"];
+const KINDS: [&str; 7] = ["supplement", "amendment", "withdrawal", "objection", "person", "hearing_reply", "retrieved"];
 
 /// State → where each of [`KINDS`] leads. `+`: reopened. `!`: a hint for whoever works on it, nothing else.
 const EXPECTED: &str = "
@@ -101,12 +100,8 @@ async fn every_message_in_every_state_leads_where_it_should() {
             let (after, version) = stage.case(id).await;
             let hinted = after.hints.len() > before.hints.len() && after.state == before.state;
             let reopened = after.reopened && !before.reopened;
-            let is = format!(
-                "{}{}{}",
-                after.state.as_str(),
-                if reopened { "+" } else { "" },
-                if hinted { "!" } else { "" }
-            );
+            let is =
+                format!("{}{}{}", after.state.as_str(), if reopened { "+" } else { "" }, if hinted { "!" } else { "" });
             if is != expected {
                 wrong.push(format!("{state} {kind}: {is}, expected {expected}"));
             }

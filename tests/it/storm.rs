@@ -97,7 +97,10 @@ async fn a_storm_parks_one_service_in_one_place_until_one_application_goes_well(
         stage.fails("b", LEIPZIG, 1).await;
         assert_eq!(stage.parked().await, [row("hundesteuer", Some(LEIPZIG), "storm")], "{database}");
         let why = stage.pipeline.health.parked.get().unwrap();
-        assert!(why.contains(&format!("hundesteuer in {LEIPZIG}")) && why.contains("20 of 21 applications failed"), "{why}");
+        assert!(
+            why.contains(&format!("hundesteuer in {LEIPZIG}")) && why.contains("20 of 21 applications failed"),
+            "{why}"
+        );
 
         // What arrives is kept: accepted, not decided; and so is what is said about a case there.
         let (kept, disposition) = stage.arrives(&failing("kept", LEIPZIG)).await;
@@ -151,7 +154,11 @@ async fn each_failed_trial_doubles_the_pause_and_a_good_one_lifts() {
         stage.put_in_force(&Setting::default());
         stage.set("2026-05-04T15:44:59+02:00");
         stage.looks().await;
-        assert_eq!((stage.kept().await.len(), stage.parked().await.len()), (3, 1), "{database}: four hours are not over");
+        assert_eq!(
+            (stage.kept().await.len(), stage.parked().await.len()),
+            (3, 1),
+            "{database}: four hours are not over"
+        );
         stage.set("2026-05-04T15:45:00+02:00");
         stage.looks().await;
         assert_eq!((stage.kept().await.len(), stage.parked().await), (0, Vec::new()), "{database}");
@@ -160,7 +167,10 @@ async fn each_failed_trial_doubles_the_pause_and_a_good_one_lifts() {
         assert_eq!(stage.view(last).await.application.observed_at.to_string(), "2026-05-04T09:45:00Z", "when it came");
         assert_eq!(stage.there().await, 29, "{database}");
         let parked = stage.said("parked").await;
-        assert!(parked.len() == 7 && parked.iter().all(|(by, what)| by == "storm" && what["ars"] == LEIPZIG), "{parked:?}");
+        assert!(
+            parked.len() == 7 && parked.iter().all(|(by, what)| by == "storm" && what["ars"] == LEIPZIG),
+            "{parked:?}"
+        );
         let lifted = stage.said("lifted").await;
         assert_eq!((lifted.len(), lifted[0].0.as_str()), (1, "dunkelwerk"), "{database}");
         // The first twenty were decided by a broken rule: that is for an operator to order.
@@ -260,10 +270,19 @@ async fn an_order_over_what_is_still_parked_changes_nothing() {
 fn the_limits_of_a_storm_are_settings() {
     let read = |text: &str| toml::from_str::<StormSettings>(text);
     assert_eq!(read("").unwrap(), StormSettings::default());
-    let changed = read("seconds = 30\ncount = 5\nshare = \"0.25\"\nplaces = 2\npause_minutes = 1\nlongest_pause_minutes = 8\n");
+    let changed =
+        read("seconds = 30\ncount = 5\nshare = \"0.25\"\nplaces = 2\npause_minutes = 1\nlongest_pause_minutes = 8\n");
     assert_eq!(changed.unwrap().fault(), None);
     assert!(read("share = 0.5").is_err() && read("sekunden = 1").is_err());
-    for nonsense in ["seconds = 0", "count = 0", "places = 0", "share = \"1\"", "share = \"-1\"", "pause_minutes = 0", "longest_pause_minutes = 1"] {
+    for nonsense in [
+        "seconds = 0",
+        "count = 0",
+        "places = 0",
+        "share = \"1\"",
+        "share = \"-1\"",
+        "pause_minutes = 0",
+        "longest_pause_minutes = 1",
+    ] {
         assert!(read(nonsense).unwrap().fault().is_some(), "{nonsense}");
     }
 }

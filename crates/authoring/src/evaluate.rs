@@ -30,7 +30,7 @@ pub fn evaluate(
     earlier: &Earlier,
 ) -> Result<Decision, Rejection> {
     let id = ApplicationId(Uuid::new_v5(&Uuid::NAMESPACE_OID, bytes));
-    let submission = office.decode(bytes.to_vec(), sender, id, at)?;
+    let submission = Arc::new(office.decode(bytes.to_vec(), sender, id, at)?);
     let form = office.validate(&submission);
     let keys = form.as_ref().map(|valid| office.once_keys(&submission, valid)).unwrap_or_default();
     let claims = |name: &str| {
@@ -41,7 +41,7 @@ pub fn evaluate(
     let effects =
         office.step(&Event::Received { submission, form }, &Surroundings { once, ..Surroundings::default() }, at);
     let decided = effects.into_iter().find_map(|effect| match effect {
-        Effect::Decide(decided) => Some(decided.decision),
+        Effect::Decide(decided) => Some(Arc::unwrap_or_clone(decided.decision)),
         _ => None,
     });
     // INVARIANT: an application is decided where it waits for no register, and here none can be asked.

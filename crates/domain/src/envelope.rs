@@ -4,6 +4,7 @@ use crate::{Ars, ClientId, SenderName, ServiceName};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// How the applicant reached the authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -82,7 +83,7 @@ pub struct Envelope {
     pub received_at: Option<Timestamp>,
     pub channel: Option<Channel>,
     pub trust_level: Option<TrustLevel>,
-    pub data: Value,
+    pub data: Arc<Value>,
     pub evidence: Vec<Evidence>,
     pub attachments: Vec<Attachment>,
 }

@@ -91,7 +91,9 @@ fn incident_text(row: &IncidentRow) -> String {
     let (first, last) = (berlin_iso(row.first_at), berlin_iso(row.last_at));
     let IncidentRow { kind, cause, count, open, cases, detail, .. } = row;
     let service = row.service.as_deref().unwrap_or("-");
-    format!("{kind:<8}  {cause:<20}  {service:<24}  {count:>7}  {open:>7} open  {cases:>7} cases  {first}  {last}  {detail}")
+    format!(
+        "{kind:<8}  {cause:<20}  {service:<24}  {count:>7}  {open:>7} open  {cases:>7} cases  {first}  {last}  {detail}"
+    )
 }
 
 fn failure(row: &FailureRow) -> Value {
@@ -107,7 +109,9 @@ fn failure_text(row: &FailureRow) -> String {
     let FailureRow { failure_id, kind, cause, state, times, detail, .. } = row;
     let place = format!("{}  {}", row.service.as_deref().unwrap_or("-"), row.ars.as_deref().unwrap_or("-"));
     let (last, outcome) = (berlin_iso(row.last_at), row.outcome.as_deref().unwrap_or("-"));
-    format!("{failure_id}  {last}  {kind:<8}  {cause:<20}  {state:<9}  {times:>4} times  {place}  {detail}  → {outcome}")
+    format!(
+        "{failure_id}  {last}  {kind:<8}  {cause:<20}  {state:<9}  {times:>4} times  {place}  {detail}  → {outcome}"
+    )
 }
 
 fn parked_text(row: &ParkRow) -> String {
@@ -147,7 +151,8 @@ async fn until_ended(store: &dyn Store, id: Uuid) -> Result<(), Failure> {
             return Err(Failure::Unreachable(format!("there is no job {id} any more")));
         };
         let position = u64::try_from(job.done + job.failed).unwrap_or_default();
-        let bar = bar.get_or_insert_with(|| crate::submit::progress(u64::try_from(job.total).unwrap_or_default(), "tried"));
+        let bar =
+            bar.get_or_insert_with(|| crate::submit::progress(u64::try_from(job.total).unwrap_or_default(), "tried"));
         bar.set_position(position);
         if job.ended_at.is_some() {
             bar.finish_and_clear();

@@ -3,9 +3,9 @@
 use crate::cli::{Role, Serve};
 use crate::config::Config;
 use crate::desk::PipelineDesk;
-use crate::operations::PipelineOperations;
 use crate::failure::Failure;
 use crate::intake::{BrokerIntake, StoreIntake};
+use crate::operations::PipelineOperations;
 use crate::registers::Registers;
 use crate::reload::{self, Current, Source};
 use crate::telemetry::Telemetry;
@@ -93,19 +93,8 @@ pub async fn serve(config: Config, arguments: Serve) -> Result<(), Failure> {
         tracing::warn!("audit_sink is not set: the audit is chained, but nothing outside the database witnesses it");
     }
     let (storm, failure_days) = (config.storm.clone(), config.failure_days);
-    let wiring = Wiring {
-        office,
-        store,
-        amqp,
-        registers,
-        listen,
-        roles,
-        secret,
-        audit_sink,
-        traced,
-        storm,
-        failure_days,
-    };
+    let wiring =
+        Wiring { office, store, amqp, registers, listen, roles, secret, audit_sink, traced, storm, failure_days };
     let process = start(wiring).await?;
     tokio::spawn(reload::on_hangup(current, source, process.shutdown.clone()));
     if let Some(address) = process.address {

@@ -313,12 +313,5 @@ macro_rules! module {
     };
 }
 
-module!(
-    postgres,
-    sqlx::PgPool,
-    sqlx::PgConnection,
-    " for update",
-    "json_array_elements_text(cast(",
-    " as json))"
-);
+module!(postgres, sqlx::PgPool, sqlx::PgConnection, " for update", "json_array_elements_text(cast(", " as json))");
 module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "", "json_each(", ")");

@@ -9,9 +9,10 @@ use crate::audit::postgres as audit;
 use crate::cases::postgres as cases;
 use crate::columns::Moment;
 use crate::rows::{
-    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures, Dossier,
-    EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview, ParkRow,
-    QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
+    Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, OutboxRow, Overview,
+    ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
+    WitnessRow,
 };
 use crate::shared::postgres as shared;
 use crate::stops::postgres as stops;

@@ -3,8 +3,8 @@
 use crate::rows::{
     AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
     Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow,
-    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions,
-    WitnessRow,
+    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow,
+    WaitingQuestions, WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;

@@ -5,6 +5,7 @@ use crate::pipeline::Pipeline;
 use crate::storm::outcomes;
 use domain::{ApplicationId, Decision, Digest, Trace};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
 use workflow::flow::StepId;
@@ -220,11 +221,11 @@ pub fn dossier(office: &Office, row: Row) -> Result<Dossier, String> {
         raw: &application.raw,
         observed_at: application.observed_at,
     };
-    let submission = office.reopen(&kept, &case).map_err(|e| e.to_string())?;
+    let submission = Arc::new(office.reopen(&kept, &case).map_err(|e| e.to_string())?);
     let decision = decision.map(|row| {
         let mut decision: Decision = serde_json::from_slice(&row.decision)?;
         decision.trace = serde_json::from_slice::<Option<Trace>>(&row.trace)?;
-        Ok(decision)
+        Ok(Arc::new(decision))
     });
     let decision = decision.transpose().map_err(|e: serde_json::Error| unreadable("decision", &e))?;
     let document = |row: storage::DocumentRow| Document {

@@ -5,6 +5,7 @@ use crate::spans::{self, Process};
 use domain::ApplicationId;
 use opentelemetry::trace::SpanKind;
 use std::collections::HashMap;
+use std::sync::Arc;
 use storage::{Identity, Known, StoreError};
 use uuid::Uuid;
 use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
@@ -12,7 +13,7 @@ use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validat
 /// A readable application on its way through one batch.
 pub(crate) struct Item {
     pub index: usize,
-    pub submission: Submission,
+    pub submission: Arc<Submission>,
     /// Its id was made here, and is made anew with each delivery.
     pub anonymous: bool,
     pub redelivered: bool,
@@ -98,7 +99,7 @@ pub(crate) fn events(
                 if item.anonymous {
                     // Delivered again it is the same conflict: its id comes from what it is.
                     let id = Uuid::new_v5(&first.application_id.0, &submission.content.0);
-                    submission.application_id = ApplicationId(id);
+                    Arc::make_mut(&mut submission).application_id = ApplicationId(id);
                 }
                 Some(Event::Collided { submission, original: first.application_id })
             }

@@ -213,7 +213,9 @@ pub(crate) async fn messages(
 async fn belongs(pipeline: &Pipeline, row: &mut FailureRow, case: Case) -> Result<(), StoreError> {
     let id = match case {
         Case::Id(id) => Some(id),
-        Case::Key(identity) => pipeline.store.look_up(&[identity]).await?.pop().flatten().map(|known| known.application_id),
+        Case::Key(identity) => {
+            pipeline.store.look_up(&[identity]).await?.pop().flatten().map(|known| known.application_id)
+        }
     };
     let Some(id) = id else { return Ok(()) };
     let Some(Some(dossier)) = pipeline.store.dossiers(&[id]).await?.pop() else { return Ok(()) };

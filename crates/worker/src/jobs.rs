@@ -106,8 +106,10 @@ async fn order(
 
 /// A filter as people read it: what is set.
 pub fn words(filter: &FailureFilter) -> Value {
-    let FailureFilter { kind, cause, service, ars, sender, state, since, failure_id, job, places, services, released } = filter;
-    let texts = [("kind", kind), ("cause", cause), ("service", service), ("ars", ars), ("sender", sender), ("state", state)];
+    let FailureFilter { kind, cause, service, ars, sender, state, since, failure_id, job, places, services, released } =
+        filter;
+    let texts =
+        [("kind", kind), ("cause", cause), ("service", service), ("ars", ars), ("sender", sender), ("state", state)];
     let mut words = Map::new();
     for (name, text) in texts {
         words.extend(text.clone().map(|text| (name.to_owned(), text.into())));

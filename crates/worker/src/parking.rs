@@ -50,7 +50,12 @@ fn holds(row: &ParkRow, now: Timestamp) -> bool {
 /// Such as `wohngeld in 05315… is parked by storm since …: 40 of 41 applications failed within 60 s`.
 fn sentence(row: &ParkRow) -> String {
     let since = berlin_iso(row.since);
-    format!("{} is parked by {} since {since}: {}", scope(row.service.as_deref(), row.ars.as_deref()), row.by, row.cause)
+    format!(
+        "{} is parked by {} since {since}: {}",
+        scope(row.service.as_deref(), row.ars.as_deref()),
+        row.by,
+        row.cause
+    )
 }
 
 fn scope(service: Option<&str>, ars: Option<&str>) -> String {

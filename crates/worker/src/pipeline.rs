@@ -132,7 +132,13 @@ impl Pipeline {
                     let process = self.runtime.traced.then(|| Process::start(delivery, started));
                     let anonymous = delivery.application_id.is_none();
                     let redelivered = delivery.redelivered;
-                    items.push(Item { index: *index, submission, anonymous, redelivered, process });
+                    items.push(Item {
+                        index: *index,
+                        submission: Arc::new(submission),
+                        anonymous,
+                        redelivered,
+                        process,
+                    });
                 }
                 Err(Rejection::IsMessage) => messages.push(*index),
                 Err(rejection) => set(dispositions, *index, Disposition::DeadLetter(rejection.into())),

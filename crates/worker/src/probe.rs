@@ -109,7 +109,8 @@ async fn judge(pipeline: &Pipeline, failure: Uuid, application: Uuid) -> Result<
 async fn lift(pipeline: &Pipeline, row: &ParkRow, why: &str) -> Result<(), StoreError> {
     let office = (pipeline.office)();
     let what = Lift { service: row.service.as_deref(), ars: row.ars.as_deref(), by: Some(&row.by) };
-    parking::lift_one(&*pipeline.store, office.audit_keys(), &what, (jobs::ACTOR, why), (pipeline.runtime.clock)()).await?;
+    parking::lift_one(&*pipeline.store, office.audit_keys(), &what, (jobs::ACTOR, why), (pipeline.runtime.clock)())
+        .await?;
     Ok(())
 }
 

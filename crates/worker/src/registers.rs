@@ -220,7 +220,8 @@ async fn refuse(pipeline: &Pipeline, register: &str, id: Uuid, text: &str) -> Re
     let again = later((pipeline.runtime.clock)(), REFUSED_HOURS * 3_600);
     pipeline.store.postpone(&[id], again, Some(text)).await?;
     let now = (pipeline.runtime.clock)();
-    let rows: Vec<_> = pipeline.store.questions(&[id]).await?.iter().map(|q| failures::question(q, text, now)).collect();
+    let rows: Vec<_> =
+        pipeline.store.questions(&[id]).await?.iter().map(|q| failures::question(q, text, now)).collect();
     pipeline.store.fail(&rows).await
 }
 

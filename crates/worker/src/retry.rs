@@ -166,11 +166,7 @@ pub(crate) async fn questions(
 }
 
 /// Decisions that a rule could not make: made anew by the machine, under the rules of now.
-pub(crate) async fn rules(
-    pipeline: &Pipeline,
-    job: &JobRow,
-    items: &[FailureRow],
-) -> Result<Vec<Settled>, StoreError> {
+pub(crate) async fn rules(pipeline: &Pipeline, job: &JobRow, items: &[FailureRow]) -> Result<Vec<Settled>, StoreError> {
     let ids: Vec<ApplicationId> = items.iter().map(about).collect();
     let before = pipeline.store.dossiers(&ids).await?;
     let command = Command::Retry { text: format!("Auftrag {} von {}", job.job_id, job.by) };

@@ -162,14 +162,16 @@ impl Pipeline {
         let now = (self.runtime.clock)();
         let rows = self.store.parked().await?;
         let own = |row: &&ParkRow| row.by == STORM && row.service.as_deref() == Some(service);
-        let known: Vec<&ParkRow> = rows.iter().filter(own).filter(|row| row.ars.as_ref().is_none_or(|own| own == ars)).collect();
+        let known: Vec<&ParkRow> =
+            rows.iter().filter(own).filter(|row| row.ars.as_ref().is_none_or(|own| own == ars)).collect();
         if known.iter().any(|row| row.until.is_some_and(|until| now < until)) {
             // What was under way when it was parked, or another process was first.
             return Ok(());
         }
         let pause = known.iter().map(|row| self.doubled(row)).max().unwrap_or(self.storm.settings.pause_minutes);
         self.park_for(Some(service), Some(ars), cause, pause).await?;
-        let mut places: Vec<&str> = rows.iter().filter(own).filter_map(|row| row.ars.as_deref()).chain([ars.as_str()]).collect();
+        let mut places: Vec<&str> =
+            rows.iter().filter(own).filter_map(|row| row.ars.as_deref()).chain([ars.as_str()]).collect();
         places.sort_unstable();
         places.dedup();
         let everywhere = rows.iter().any(|row| own(&row) && row.ars.is_none());

@@ -133,12 +133,12 @@ impl Machine<'_> {
             self.effects.push(Effect::Publish(publish::result(&decision, self.now)));
             self.effects.extend(publish::task(&decision, self.now).map(Effect::Publish));
         }
-        let data = self.matter.amended.then_some(&self.matter.submission.envelope.data);
-        let decided = Decided::new(decision.clone(), self.now, context.as_ref(), data);
+        let data = self.matter.amended.then_some(&*self.matter.submission.envelope.data);
+        let decided = Decided::new(decision, self.now, context.as_ref(), data);
         let audit = self.office.decided(&decided, self.first.take(), self.now);
         self.effects.push(Effect::Audit(audit));
+        self.last = Some(decided.decision.clone());
         self.effects.push(Effect::Decide(Box::new(decided)));
-        self.last = Some(decision);
     }
 
     /// What a person decides; it is not made before it needs no second signature any more.

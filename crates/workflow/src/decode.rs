@@ -118,7 +118,9 @@ pub(crate) fn read(
         return Err(Rejection::Field { field: "received_at", message });
     }
     // The content's identity must not depend on when it was received, nor on how it was written.
-    let content = Digest::of(&json::canonical(&Value::Object(object.clone())));
+    let whole = Value::Object(object);
+    let content = Digest::of(&json::canonical(&whole));
+    let Value::Object(mut object) = whole else { return Err(Rejection::NotAnObject) };
     let id: String = required(&mut object, "id")?;
     let service: String = required(&mut object, "service")?;
     let ars: String = required(&mut object, "ars")?;
@@ -134,7 +136,7 @@ pub(crate) fn read(
         evidence: take::<Vec<Evidence>>(&mut object, "evidence")?.unwrap_or_default(),
         attachments: take::<Vec<Attachment>>(&mut object, "attachments")?.unwrap_or_default(),
         data: match object.remove("data") {
-            Some(data @ Value::Object(_)) => data,
+            Some(data @ Value::Object(_)) => Arc::new(data),
             Some(_) => return Err(Rejection::Field { field: "data", message: "must be an object: the form".into() }),
             None => return Err(Rejection::Field { field: "data", message: "is missing: the form's data".into() }),
         },

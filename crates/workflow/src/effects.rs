@@ -5,6 +5,7 @@ use domain::{ApplicationId, Ars, Decision, Digest, Land, Reason, SenderName, Ser
 use jiff::{Timestamp, civil::Date};
 use rules::Context;
 use serde_json::Value;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// One thing to do. Closed: a new variant does not compile before every shell carries it out.
@@ -123,7 +124,7 @@ pub struct Registered {
 /// A decision to be kept.
 #[derive(Debug, Clone)]
 pub struct Decided {
-    pub decision: Decision,
+    pub decision: Arc<Decision>,
     pub at: Timestamp,
     /// As it is stored; the audit names its digest.
     pub stored: Stored,
@@ -150,7 +151,7 @@ impl Decided {
             context: context.map(bytes).unwrap_or_default(),
         };
         decision.trace = trace;
-        Self { decision, at, stored, data: data.map(bytes) }
+        Self { decision: Arc::new(decision), at, stored, data: data.map(bytes) }
     }
 
     /// What the audit's digest of it stands for.

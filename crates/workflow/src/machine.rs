@@ -1,6 +1,6 @@
 //! The machine that takes a case through its workflow until it waits or ends. Every way into it ends in [`Machine::finish`].
 
-use crate::case::{Case, CaseState, Passed, Standing, Unsigned, Wait, WorkKind};
+use crate::case::{Case, CaseState, Passed, Standing, Wait, WorkKind};
 use crate::effects::{AuditEntry, Document, Effect, Kept};
 use crate::flow::{Condition, Exit, Flow, Kind, Step, StepId};
 use crate::matter::Matter;
@@ -27,7 +27,7 @@ pub(crate) struct Machine<'o> {
     /// What the audit is told of a new application by its first line.
     pub first: Option<Value>,
     /// The newest decision.
-    pub last: Option<Decision>,
+    pub last: Option<Arc<Decision>>,
     /// Why a person gets it, where no rule says so.
     pub because: Vec<ReferralReason>,
 }
@@ -46,7 +46,7 @@ impl<'o> Machine<'o> {
         flow: Arc<Flow>,
         (case, version): (Case, i64),
         matter: Matter,
-        last: Option<Decision>,
+        last: Option<Arc<Decision>>,
         surroundings: &'o Surroundings,
         now: Timestamp,
     ) -> Self {
@@ -103,7 +103,7 @@ impl<'o> Machine<'o> {
                 Some(Exit::Next)
             }
             Kind::Publish { topic } => {
-                let outward = self.last.as_ref().map(Decision::outward);
+                let outward = self.last.as_deref().map(Decision::outward);
                 self.news(topic, json!({ "decision": outward }));
                 Some(Exit::Next)
             }
@@ -233,8 +233,8 @@ impl<'o> Machine<'o> {
     }
 
     fn holds(&self, condition: &Condition) -> bool {
-        let unsigned = self.case.unsigned.as_ref().map(|unsigned: &Box<Unsigned>| &unsigned.decision);
-        let decision = unsigned.or(self.last.as_ref());
+        let unsigned = self.case.unsigned.as_deref().map(|unsigned| &unsigned.decision);
+        let decision = unsigned.or(self.last.as_deref());
         let amount = |name: &String| decision?.result.get(name)?.as_str().and_then(json::decimal);
         let filled = |pointer: &String| match self.matter.submission.envelope.data.pointer(pointer) {
             None | Some(Value::Null | Value::Bool(false)) => false,

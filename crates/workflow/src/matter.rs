@@ -18,11 +18,11 @@ pub struct Dossier {
     pub case: Case,
     /// The version that was read; what is written goes over this one only.
     pub version: i64,
-    pub submission: Submission,
+    pub submission: Arc<Submission>,
     /// In the order in which they came.
     pub documents: Vec<Document>,
     /// The newest one, with its trace.
-    pub decision: Option<Decision>,
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// Why a stored case cannot be read.
@@ -63,7 +63,7 @@ pub(crate) const DRAFT: &str = "draft";
 
 pub(crate) struct Matter {
     /// With the data as it is now.
-    pub submission: Submission,
+    pub submission: Arc<Submission>,
     pub form: Result<Validated, Vec<FormError>>,
     /// The data are not the application's own any more.
     pub amended: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Matter {
 
 impl Matter {
     /// An application that has just arrived.
-    pub fn new(submission: Submission, form: Result<Validated, Vec<FormError>>) -> Self {
+    pub fn new(submission: Arc<Submission>, form: Result<Validated, Vec<FormError>>) -> Self {
         Self { submission, form, amended: false, spoken: false, answers: BTreeMap::new() }
     }
 
@@ -91,7 +91,7 @@ impl Matter {
             "supplement" | "amendment" => {
                 let Ok(Value::Object(body)) = json::parse(&document.body) else { return };
                 if let Some(patch) = body.get("data") {
-                    merge(&mut self.submission.envelope.data, patch);
+                    merge(Arc::make_mut(&mut Arc::make_mut(&mut self.submission).envelope.data), patch);
                     self.amended = true;
                 }
                 self.spoken |= body.get("text").and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());

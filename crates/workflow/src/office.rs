@@ -138,7 +138,7 @@ impl Office {
             let message = format!("Antrag: am {day} gilt kein Formular für {}", submission.envelope.service);
             return Err(vec![FormError { pointer: String::new(), message }]);
         };
-        form.validate(&Arc::new(submission.envelope.data.clone()))
+        form.validate(&submission.envelope.data)
     }
 
     /// The form version it must obey: the one it names, else the newest in force when it came in.

@@ -73,10 +73,10 @@ impl Replayer {
             ars,
             form_version: row.form_version.to_owned(),
             form_digest: domain::Digest::of(&[]),
-            data: Arc::new(match row.data {
-                Some(data) => domain::json::parse(data).map_err(|_| ReplayError::Unreadable("data"))?,
+            data: match row.data {
+                Some(data) => Arc::new(domain::json::parse(data).map_err(|_| ReplayError::Unreadable("data"))?),
                 None => read.envelope.data,
-            }),
+            },
             decision_no: row.decision_no,
         };
         let decision = match row.rule_set {

@@ -26,11 +26,11 @@ use uuid::Uuid;
 #[derive(Debug, Clone)]
 pub enum Event {
     /// It is new, and its form is checked.
-    Received { submission: Submission, form: Result<Validated, Vec<FormError>> },
+    Received { submission: Arc<Submission>, form: Result<Validated, Vec<FormError>> },
     /// The same application again: the first one's answer stands.
-    Repeated { submission: Submission, original: ApplicationId },
+    Repeated { submission: Arc<Submission>, original: ApplicationId },
     /// Another content under a sender's id that is taken: both are kept, nothing is decided on the second.
-    Collided { submission: Submission, original: ApplicationId },
+    Collided { submission: Arc<Submission>, original: ApplicationId },
 }
 
 /// Something happened to a case that is there.
@@ -79,7 +79,7 @@ impl Office {
 
     fn received(
         &self,
-        submission: &Submission,
+        submission: &Arc<Submission>,
         form: &Result<Validated, Vec<FormError>>,
         surroundings: &Surroundings,
         now: Timestamp,

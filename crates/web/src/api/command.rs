@@ -124,8 +124,9 @@ fn read(bytes: &[u8]) -> Result<(Command, i64), Problem> {
     let version =
         version.ok_or_else(|| invalid("version: the version of the case that you saw, a whole number".into()))?;
     let names: Vec<String> = object.keys().cloned().collect();
-    let day = |name: &&str| object.get(*name).and_then(Value::as_str).is_some_and(|text| text.parse::<Date>().is_err());
-    if let Some(name) = ["on", "until"].iter().find(day) {
+    let no_day =
+        |name: &str| object.get(name).and_then(Value::as_str).is_some_and(|text| text.parse::<Date>().is_err());
+    if let Some(name) = ["on", "until"].into_iter().find(|name| no_day(name)) {
         return Err(invalid(format!("{name}: must be a day, such as 2027-01-31")));
     }
     let values = Values::take(&mut object);

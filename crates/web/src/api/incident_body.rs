@@ -125,8 +125,8 @@ pub(super) struct FailureBody {
 impl FailureBody {
     pub(super) fn new(row: FailureRow, with_message: bool) -> Self {
         let text = |body: &[u8]| Value::String(String::from_utf8_lossy(body).into_owned());
-        let message = (with_message && !row.body.is_empty())
-            .then(|| json::parse(&row.body).unwrap_or_else(|_| text(&row.body)));
+        let message =
+            (with_message && !row.body.is_empty()).then(|| json::parse(&row.body).unwrap_or_else(|_| text(&row.body)));
         Self {
             failure_id: row.failure_id,
             kind: row.kind,

@@ -75,13 +75,7 @@ struct JobLine {
 }
 
 impl IncidentsPage {
-    fn new(
-        incidents: &[IncidentRow],
-        parked: &[ParkRow],
-        jobs: &[JobRow],
-        names: &Names<'_>,
-        now: Timestamp,
-    ) -> Self {
+    fn new(incidents: &[IncidentRow], parked: &[ParkRow], jobs: &[JobRow], names: &Names<'_>, now: Timestamp) -> Self {
         Self {
             as_of: format::instant(now),
             open: format::count(incidents.iter().map(|row| row.open).sum()),
