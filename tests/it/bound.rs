@@ -276,7 +276,7 @@ async fn an_answer_to_what_nobody_asks_any_more_decides_nothing() {
     let moved = json!({ "data": { "anschrift": { "hausnummer": "14" } } });
     assert_eq!(stage.say(id, "amendment", moved).await, Disposition::Ack);
     let second = asked().await;
-    assert_ne!(first.id, second.id, "another question");
+    assert_ne!(first.question_id, second.question_id, "another question");
     let answer = |question: &QuestionRow, number: &str| {
         let body: Value = serde_json::from_slice(&question.body).unwrap();
         let mut data = resident();
@@ -289,7 +289,7 @@ async fn an_answer_to_what_nobody_asks_any_more_decides_nothing() {
             source: "Probe".into(),
             at: stage.now(),
         };
-        CaseEvent::Answered { question: question.id, answer }
+        CaseEvent::Answered { question: question.question_id, answer }
     };
     let (late, right) = (answer(&first, "12"), answer(&second, "14"));
     for event in [right, late] {
