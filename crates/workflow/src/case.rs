@@ -232,9 +232,6 @@ impl WorkKind {
 pub struct Standing {
     pub outcome: Outcome,
     pub automatic: bool,
-    /// Who decided, where a person did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
 }
 
 /// See [`Case::unsigned`].

@@ -1,6 +1,6 @@
 //! How a case gets its decisions: by rules, by a person, by a norm; and what goes out with them.
 
-use crate::case::{CaseState, Notice, Unsigned};
+use crate::case::{CaseState, Notice, Standing, Unsigned};
 use crate::effects::{Claim, Decided, Document, Effect};
 use crate::flow::{Exit, Fiction};
 use crate::machine::Machine;
@@ -140,11 +140,8 @@ impl Machine<'_> {
     /// A decision becomes the newest one.
     fn keep(&mut self, decision: Decision, context: Option<Context>) {
         self.case.decisions = decision.decision_no;
-        self.stand(
-            decision.outcome,
-            decision.automatic && decision.outcome != Outcome::Referred,
-            decision.decided_by.clone(),
-        );
+        let automatic = decision.automatic && decision.outcome != Outcome::Referred;
+        self.case.standing = Some(Standing { outcome: decision.outcome, automatic });
         // What was granted stays taken until another notice says something else.
         if !self.case.granted || decision.outcome.is_final() {
             if decision.decision_no > 1 {

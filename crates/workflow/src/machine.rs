@@ -1,6 +1,6 @@
 //! The machine that takes a case through its workflow until it waits or ends. Every way into it ends in [`Machine::finish`].
 
-use crate::case::{Case, CaseState, Clocks, Passed, Standing, Wait, WorkKind};
+use crate::case::{Case, CaseState, Clocks, Passed, Wait, WorkKind};
 use crate::effects::{AuditEntry, Document, Effect, Kept};
 use crate::flow::{Condition, Exit, Flow, Kind, Step, StepId};
 use crate::matter::Matter;
@@ -289,11 +289,6 @@ impl<'o> Machine<'o> {
 
     pub fn definition(&self) -> Option<&'o Definition> {
         self.office.workflows.get(&self.case.service)
-    }
-
-    /// A decision stands.
-    pub fn stand(&mut self, outcome: Outcome, automatic: bool, by: Option<String>) {
-        self.case.standing = Some(Standing { outcome, automatic, by });
     }
 
     /// Puts a document into the file.
