@@ -151,7 +151,12 @@ const CODES: [Code; 42] = [
         "Load it again, or move its cases with cases migrate.",
     ),
     code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
-    code("unknown_sender", 0, "The RabbitMQ user of the message is no configured sender.", "Configure it, then retry."),
+    code(
+        "unknown_sender",
+        0,
+        "The RabbitMQ user of the message is no configured sender.",
+        "Configure it, then send once more.",
+    ),
     code(
         "store_refused",
         0,
