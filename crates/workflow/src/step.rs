@@ -4,7 +4,7 @@
 //! effects printed. What happens to a case later goes through [`Office::advance`], over the same machine.
 
 use crate::case::Case;
-use crate::correspondence::Message as Said;
+use crate::correspondence::{Message as Said, same_message};
 use crate::deciding::Taken;
 use crate::decode::Submission;
 use crate::effects::{Alias, AuditEntry, Conflict, Decided, Document, Effect, Registered};
@@ -118,7 +118,7 @@ impl Office {
         let definition = self.workflows.get(&dossier.case.service);
         let flow = definition.and_then(|definition| definition.flow(&dossier.case.flow));
         let Some(flow) = flow.cloned() else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
-        if self.known(dossier, event) {
+        if known(dossier, event)? {
             return Ok(Vec::new());
         }
         let new = self.new_document(dossier, event, now);
@@ -134,16 +134,6 @@ impl Office {
         let effects = machine.finish();
         let nothing = matches!(&effects[..], [Effect::Keep(kept)] if kept.case == dossier.case);
         Ok(if nothing { Vec::new() } else { effects })
-    }
-
-    /// Whether a document lies in the file already: the event came before.
-    fn known(&self, dossier: &Dossier, event: &CaseEvent) -> bool {
-        let key = match event {
-            CaseEvent::Said(message) => message.key(),
-            CaseEvent::Answered { question, .. } => *question,
-            CaseEvent::Commanded { .. } | CaseEvent::Woken => return false,
-        };
-        dossier.documents.iter().any(|document| document.key == key)
     }
 
     /// The document that an event brings.
@@ -165,6 +155,9 @@ impl Office {
 
     /// The once-only keys of a case as an event leaves it.
     pub fn keys_after(&self, dossier: &Dossier, event: &CaseEvent) -> Vec<OnceKey> {
+        if self.workflows.get(&dossier.case.service).is_none_or(|definition| definition.once.is_empty()) {
+            return Vec::new();
+        }
         let new = self.new_document(dossier, event, dossier.submission.observed_at);
         let matter = Matter::of(self, dossier, new.as_ref());
         matter.form.as_ref().map(|valid| self.once_keys(&matter.submission, valid)).unwrap_or_default()
@@ -330,6 +323,19 @@ impl Office {
         payload: &Value,
     ) -> AuditEntry {
         entry(&self.audit_keys, (application_id, land), at, actor, action, payload)
+    }
+}
+
+/// Whether a document lies in the file already: the event came before. Another message under its key is refused.
+fn known(dossier: &Dossier, event: &CaseEvent) -> Result<bool, Refusal> {
+    let (key, said) = match event {
+        CaseEvent::Said(message) => (message.key(), Some(message)),
+        CaseEvent::Answered { question, .. } => (*question, None),
+        CaseEvent::Commanded { .. } | CaseEvent::Woken => return Ok(false),
+    };
+    match (dossier.documents.iter().find(|document| document.key == key), said) {
+        (Some(filed), Some(message)) if !same_message(&filed.body, &message.raw) => Err(Refusal::MessageConflict),
+        (filed, _) => Ok(filed.is_some()),
     }
 }
 
