@@ -4,7 +4,7 @@
 //! effects printed. What happens to a case later goes through [`Office::advance`], over the same machine.
 
 use crate::case::Case;
-use crate::correspondence::{Message as Said, same_message};
+use crate::correspondence::Message as Said;
 use crate::deciding::Taken;
 use crate::decode::Submission;
 use crate::effects::{Alias, AuditEntry, Conflict, Decided, Document, Effect, Registered};
@@ -127,7 +127,7 @@ impl Office {
         };
         let flow = flow.or_else(target).cloned();
         let Some(flow) = flow else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
-        if known(dossier, event)? {
+        if dossier.knows(event)? {
             return Ok(Vec::new());
         }
         let new = self.new_document(dossier, event, now);
@@ -338,19 +338,6 @@ impl Office {
         payload: &Value,
     ) -> AuditEntry {
         entry(&self.audit_keys, (application_id, land), at, actor, action, payload)
-    }
-}
-
-/// Whether a document lies in the file already: the event came before. Another message under its key is refused.
-fn known(dossier: &Dossier, event: &CaseEvent) -> Result<bool, Refusal> {
-    let (key, said) = match event {
-        CaseEvent::Said(message) => (message.key(), Some(message)),
-        CaseEvent::Answered { question, .. } => (*question, None),
-        CaseEvent::Commanded { .. } | CaseEvent::Woken => return Ok(false),
-    };
-    match (dossier.documents.iter().find(|document| document.key == key), said) {
-        (Some(filed), Some(message)) if !same_message(&filed.body, &message.raw) => Err(Refusal::MessageConflict),
-        (filed, _) => Ok(filed.is_some()),
     }
 }
 
