@@ -8,6 +8,7 @@
     reason = "tests may fail loudly, print, read files and know the time"
 )]
 
+mod after_erasure;
 mod audit;
 mod audit_contract;
 mod audit_million;
@@ -28,6 +29,7 @@ mod docs;
 mod effects;
 mod examples;
 mod failure_contract;
+mod figures;
 mod findings;
 mod hostile;
 mod house;
@@ -49,6 +51,7 @@ mod operating_contract;
 mod oracles;
 mod otlp;
 mod outage;
+mod poison;
 mod question_contract;
 mod queue_contract;
 mod raw;
@@ -71,5 +74,6 @@ mod tables;
 mod trace;
 mod traffic;
 mod trail;
+mod twice;
 mod upgrade_contract;
 mod workers;

@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 42] = [
+const CODES: [Code; 43] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -101,6 +101,13 @@ const CODES: [Code; 42] = [
         "The id was used for an application or message with other content.",
         "Use a new id for a new \
         one; the same may be sent again at any time.",
+    ),
+    code(
+        "message_conflict",
+        409,
+        "Over RabbitMQ, or where both came at the same time: the id was used for a message with other content. It is kept, \
+        but was not heard.",
+        "Use a new id for a new message; an operator can retry it under another one.",
     ),
     code(
         "stale",
@@ -228,6 +235,7 @@ mod tests {
             Refusal::Forbidden(""),
             Refusal::State { state: "", text: "" },
             Refusal::Invalid(text()),
+            Refusal::MessageConflict,
             Refusal::NoFlow(text()),
         ];
         let own = [
@@ -239,6 +247,7 @@ mod tests {
             Problem::NoCommand(Rejection::NotAnObject),
             Problem::Query(text()),
             Problem::Conflict { first: ApplicationId(uuid::Uuid::nil()) },
+            Problem::Erased { first: ApplicationId(uuid::Uuid::nil()) },
             Problem::MessageConflict,
             Problem::QueueUnavailable,
             Problem::StoreUnavailable,

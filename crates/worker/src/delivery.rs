@@ -6,7 +6,7 @@ use domain::ApplicationId;
 use jiff::Timestamp;
 use storage::OutboxRow;
 use uuid::Uuid;
-use workflow::Rejection;
+use workflow::{Refusal, Rejection};
 
 /// One message from a source, not yet settled.
 #[derive(Debug, Clone)]
@@ -49,6 +49,16 @@ pub struct Cause {
 impl From<Rejection> for Cause {
     fn from(rejection: Rejection) -> Self {
         Self { code: rejection.code(), detail: rejection.to_string() }
+    }
+}
+
+impl From<Refusal> for Cause {
+    /// A message that its case does not take.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::MessageConflict => Self { code: refusal.code(), detail: refusal.to_string() },
+            _ => Self::case_refused(refusal.to_string()),
+        }
     }
 }
 

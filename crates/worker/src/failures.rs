@@ -97,6 +97,7 @@ pub(crate) fn trouble(advanced: &Advanced) -> Option<(&'static str, String)> {
         Advanced::Done { .. } | Advanced::Unknown => None,
         Advanced::Refused(refusal) => Some((refusal.code(), refusal.to_string())),
         Advanced::Broken(text) => Some((causes::BROKEN_CASE, text.clone())),
+        Advanced::Unstored(text) => Some((causes::STORE_REFUSED, text.clone())),
     }
 }
 
@@ -113,7 +114,12 @@ pub(crate) async fn stuck(pipeline: &Pipeline, results: &[(ApplicationId, Advanc
         return Ok(());
     }
     let ids: Vec<ApplicationId> = stuck.iter().map(|(id, _)| *id).collect();
-    let (dossiers, now) = (pipeline.store.dossiers(&ids).await?, (pipeline.runtime.clock)());
+    let dossiers = match pipeline.store.dossiers(&ids).await {
+        // What cannot be read is a failure all the same, without its place.
+        Err(StoreError::Refused(_)) => vec![None; ids.len()],
+        dossiers => dossiers?,
+    };
+    let now = (pipeline.runtime.clock)();
     let row = |((id, (cause, detail)), dossier): ((ApplicationId, (&str, String)), Option<storage::Dossier>)| {
         tracing::error!(application.id = %id, cause, "a case cannot be stepped");
         let case = dossier.map(|dossier| dossier.case);

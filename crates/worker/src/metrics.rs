@@ -1,12 +1,13 @@
 //! Figures for Prometheus. Labels never carry a person's data.
 
-use domain::Outcome;
+use domain::{ApplicationId, Outcome};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::HashSet;
 use storage::Committed;
 use workflow::Event;
 
@@ -41,6 +42,12 @@ pub struct Answered {
     pub found: String,
 }
 
+/// What is open, by what it is.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct What {
+    pub what: &'static str,
+}
+
 /// All of a worker's figures; clones share them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -53,6 +60,7 @@ pub struct Metrics {
     pub published: Counter,
     pub raced: Counter,
     pub redelivered: Counter,
+    pub open: Family<What, Gauge>,
     pub questions: Family<Named, Gauge>,
     pub answers: Family<Answered, Counter>,
     pub questions_refused: Family<Named, Counter>,
@@ -77,6 +85,7 @@ impl Metrics {
             published: Counter::default(),
             raced: Counter::default(),
             redelivered: Counter::default(),
+            open: Family::default(),
             questions: Family::default(),
             answers: Family::default(),
             questions_refused: Family::default(),
@@ -105,6 +114,7 @@ impl Metrics {
         registry.register("dunkelwerk_applications", "Applications by service, Land and outcome", applications);
         registry.register("dunkelwerk_referrals", "Referrals by reason", metrics.referrals.clone());
         registry.register("dunkelwerk_dead_letters", "Dead letters by cause", metrics.dead_letters.clone());
+        registry.register("dunkelwerk_open", "What is open in the store, by what it is", metrics.open.clone());
         let questions = metrics.questions.clone();
         registry.register("dunkelwerk_questions_waiting", "Open questions by register", questions);
         registry.register("dunkelwerk_answers", "Answers of registers that were used", metrics.answers.clone());
@@ -119,8 +129,9 @@ impl Metrics {
         registry.register("dunkelwerk_batch_size", "Applications in one transaction", metrics.batch.clone());
         metrics
     }
+
     /// Counts what a batch of arriving applications came to.
-    pub(crate) fn count(&self, events: &[Option<Event>], committed: &Committed) {
+    pub(crate) fn arrived(&self, events: &[Option<Event>], committed: &Committed) {
         for event in events.iter().flatten() {
             match event {
                 Event::Received { .. } => {}
@@ -128,7 +139,17 @@ impl Metrics {
                 Event::Collided { .. } => _ = self.conflicts.inc(),
             }
         }
-        for case in committed.cases() {
+        self.count(committed, |_| true);
+    }
+
+    /// Counts what was decided on cases that were there. A case that only goes on is no decision.
+    pub(crate) fn decided(&self, committed: &Committed) {
+        let decided: HashSet<ApplicationId> = committed.decisions().iter().map(|row| row.application_id).collect();
+        self.count(committed, |id| decided.contains(&id));
+    }
+
+    fn count(&self, committed: &Committed, counts: impl Fn(ApplicationId) -> bool) {
+        for case in committed.cases().iter().filter(|case| counts(case.application_id)) {
             let land = domain::Ars::new(case.ars.clone()).map_or("", |ars| ars.land().short());
             let labels = Decided {
                 service: case.service.clone(),
@@ -138,7 +159,8 @@ impl Metrics {
             };
             self.applications.get_or_create(&labels).inc();
         }
-        for reason in committed.tasks().iter().flat_map(|task| &task.reasons) {
+        let tasks = committed.tasks().iter().filter(|task| counts(task.application_id));
+        for reason in tasks.flat_map(|task| &task.reasons) {
             self.referrals.get_or_create(&Word { reason: reason.clone() }).inc();
         }
     }

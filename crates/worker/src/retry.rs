@@ -199,7 +199,7 @@ pub(crate) async fn rules(pipeline: &Pipeline, job: &JobRow, items: &[FailureRow
                 done(item, "it is decided later")
             }
             (Decided::RuleFailed(_), Some(Advanced::Refused(refusal))) => open(item, refusal.to_string()),
-            (Decided::RuleFailed(_), Some(Advanced::Broken(text))) => open(item, text),
+            (Decided::RuleFailed(_), Some(Advanced::Broken(text) | Advanced::Unstored(text))) => open(item, text),
             (Decided::RuleFailed(why), _) => open(item, why),
         });
     }

@@ -1,6 +1,7 @@
 //! What the applicant says about a case after the application: read strictly, kept as a document, handled by the machine.
 
 use crate::Rejection;
+use crate::decode::plausible;
 use domain::json;
 use domain::{ApplicationId, ClientId, Sender, ServiceName};
 use jiff::Timestamp;
@@ -174,8 +175,24 @@ pub(crate) fn read(
         None => None,
         Some(at) => Some(at.parse::<Timestamp>().map_err(|e| field("received_at", e.to_string()))?),
     };
-    let received_at = claimed.filter(|_| sender.may_claim("received_at")).unwrap_or(observed_at);
+    let received_at = plausible(claimed)?.filter(|_| sender.may_claim("received_at")).unwrap_or(observed_at);
     Ok(Message { about, sender: sender.clone(), id, body, observed_at, received_at, raw: bytes })
+}
+
+/// Fields that say nothing but of which application, and when.
+const ADDRESS: [&str; 4] = ["application_id", "application", "service", "received_at"];
+
+/// Whether two bodies about one application are the same message: in whatever spelling, however they name the application,
+/// and whenever they are said to have come.
+pub fn same_message(one: &[u8], other: &[u8]) -> bool {
+    let content = |bytes: &[u8]| match json::parse(bytes) {
+        Ok(Value::Object(mut object)) => {
+            object.retain(|field, _| !ADDRESS.contains(&field.as_str()));
+            Some(json::canonical(&Value::Object(object)))
+        }
+        Ok(_) | Err(_) => None,
+    };
+    one == other || content(one).is_some_and(|one| Some(one) == content(other))
 }
 
 /// JSON Merge Patch (RFC 7396).
@@ -201,6 +218,19 @@ pub fn merge(target: &mut Value, patch: &Value) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_message_is_the_same_however_it_is_written_and_addressed() {
+        let one = br#"{"id":"m","kind":"person","application_id":"x","received_at":"2026-01-01T00:00:00Z","n":1.0}"#;
+        let other = br#"{ "n":1.0, "service":"hund", "application":"y", "kind":"person", "id":"m" }"#;
+        assert!(same_message(one, other));
+        for other in
+            [&br#"{"id":"m","kind":"person","n":1.1}"#[..], br#"{"id":"m","kind":"withdrawal","n":1.0}"#, b"", b"[]"]
+        {
+            assert!(!same_message(one, other));
+        }
+        assert!(!same_message(b"[", b"]"), "what cannot be read is only like itself");
+    }
 
     /// The examples of RFC 7396, Appendix A.
     #[test]

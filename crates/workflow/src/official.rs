@@ -232,6 +232,8 @@ pub enum Refusal {
     State { state: &'static str, text: &'static str },
     #[error("{0}")]
     Invalid(String),
+    #[error("a message with this id and other content is in the file; use a new id for a new message")]
+    MessageConflict,
     #[error("the workflow version {0} of this case is not loaded; load it again or move its cases")]
     NoFlow(String),
 }
@@ -248,6 +250,7 @@ impl Refusal {
             Self::Forbidden(_) => "forbidden",
             Self::State { .. } => "wrong_state",
             Self::Invalid(_) => "invalid_command",
+            Self::MessageConflict => "message_conflict",
             Self::NoFlow(_) => "no_flow",
         }
     }

@@ -127,7 +127,7 @@ impl Office {
         };
         let flow = flow.or_else(target).cloned();
         let Some(flow) = flow else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
-        if self.known(dossier, event) {
+        if dossier.knows(event)? {
             return Ok(Vec::new());
         }
         let new = self.new_document(dossier, event, now);
@@ -151,16 +151,6 @@ impl Office {
         Ok(if nothing { Vec::new() } else { effects })
     }
 
-    /// Whether a document lies in the file already: the event came before.
-    fn known(&self, dossier: &Dossier, event: &CaseEvent) -> bool {
-        let key = match event {
-            CaseEvent::Said(message) => message.key(),
-            CaseEvent::Answered { question, .. } => *question,
-            CaseEvent::Commanded { .. } | CaseEvent::Woken => return false,
-        };
-        dossier.documents.iter().any(|document| document.key == key)
-    }
-
     /// The document that an event brings.
     fn new_document(&self, dossier: &Dossier, event: &CaseEvent, now: Timestamp) -> Option<Document> {
         match event {
@@ -180,6 +170,9 @@ impl Office {
 
     /// The once-only keys of a case as an event leaves it.
     pub fn keys_after(&self, dossier: &Dossier, event: &CaseEvent) -> Vec<OnceKey> {
+        if self.workflows.get(&dossier.case.service).is_none_or(|definition| definition.once.is_empty()) {
+            return Vec::new();
+        }
         let new = self.new_document(dossier, event, dossier.submission.observed_at);
         let matter = Matter::of(self, dossier, new.as_ref());
         matter.form.as_ref().map(|valid| self.once_keys(&matter.submission, valid)).unwrap_or_default()

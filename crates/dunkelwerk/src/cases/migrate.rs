@@ -148,7 +148,7 @@ impl Mover {
                     Advanced::Refused(Refusal::Stale { .. }) if tries < TRIES => open.push(id),
                     Advanced::Refused(refusal) => done.push((id, Went::Not(refusal.to_string()))),
                     Advanced::Unknown => done.push((id, Went::Not("it is gone".into()))),
-                    Advanced::Broken(error) => done.push((id, Went::Not(error))),
+                    Advanced::Broken(error) | Advanced::Unstored(error) => done.push((id, Went::Not(error))),
                 }
             }
             if open.is_empty() {
