@@ -146,11 +146,9 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<ApplicationId>, StoreError> {
-                let ids = sqlx::query_scalar(concat!(
-                    "select application_id from cases where wake_at <= $1 and ",
-                    unparked!("cases", "$1"),
-                    " order by wake_at, application_id limit $2"
-                ));
+                let ids = sqlx::query_scalar(
+                    "select application_id from cases where wake_at <= $1 order by wake_at, application_id limit $2",
+                );
                 let ids: Vec<Uuid> = ids.bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?;
                 Ok(ids.into_iter().map(ApplicationId).collect())
             }

@@ -19,6 +19,7 @@ mod notary;
 mod parking;
 mod pipeline;
 mod probe;
+mod reach;
 mod registers;
 mod relay;
 mod retry;
@@ -35,7 +36,7 @@ pub use amqp::{
     declare_topology,
 };
 pub use carry_out::batch;
-pub use delivery::{Delivery, Disposition, Publish, PublishError};
+pub use delivery::{Delivery, Disposition, Kept, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use health::{Health, Registers, Trouble};
 pub use jobs::{Action, begin as begin_job, words as filter_words, work_jobs, work_jobs_once};
@@ -47,7 +48,7 @@ pub use registers::{
     Answer, Asked, HttpRegister, HttpSettings, Register, Round, ask_once, ask_registers, hear_registers,
     watch_registers,
 };
-pub use relay::{housekeeping, relay};
+pub use relay::{housekeeping, keep_house, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{entry as audit_entry, sequence};
 pub use storm::StormSettings;
