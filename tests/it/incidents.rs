@@ -32,12 +32,12 @@ pub fn break_it(script: &str) -> String {
     format!("{broken}\nfn kaputt(hund) {{ hund }}\n")
 }
 
-fn keys() -> Keys {
+pub fn keys() -> Keys {
     Keys::new(&Secret::new(SECRET))
 }
 
 impl Stage {
-    async fn failures(&self, kind: &str) -> Vec<FailureRow> {
+    pub async fn failures(&self, kind: &str) -> Vec<FailureRow> {
         let filter = FailureFilter { kind: Some(kind.into()), ..FailureFilter::default() };
         self.store.failures(&filter, None, 1_000).await.unwrap()
     }
@@ -61,11 +61,11 @@ impl Stage {
     }
 }
 
-fn cause(cause: &str) -> FailureFilter {
+pub fn cause(cause: &str) -> FailureFilter {
     FailureFilter { cause: Some(cause.into()), ..FailureFilter::default() }
 }
 
-fn kind(kind: &str) -> FailureFilter {
+pub fn kind(kind: &str) -> FailureFilter {
     FailureFilter { kind: Some(kind.into()), ..FailureFilter::default() }
 }
 
@@ -73,7 +73,7 @@ fn word(row: &FailureRow) -> (&str, &str, i64) {
     (row.state.as_str(), row.outcome.as_deref().unwrap_or_default(), row.times)
 }
 
-async fn on_both(setting: impl Fn() -> Setting) -> Vec<(&'static str, Stage, Box<dyn std::any::Any>)> {
+pub async fn on_both(setting: impl Fn() -> Setting) -> Vec<(&'static str, Stage, Box<dyn std::any::Any>)> {
     let mut stages = Vec::new();
     for (database, url, alive) in databases().await {
         let stage = Stage::new(&url, setting()).await;

@@ -4,6 +4,7 @@
 use crate::failures::{Named, meant};
 use crate::pipeline::Pipeline;
 use serde::Deserialize;
+use serde_json::Value;
 use storage::{JobRow, StoreError};
 
 /// As the filter of a job has it.
@@ -20,8 +21,9 @@ pub(crate) struct Reach {
 impl Reach {
     /// Where it cannot be read it reaches nowhere.
     pub fn of(job: &JobRow) -> Self {
+        let filter: Option<Value> = serde_json::from_slice(&job.filter).ok().filter(Value::is_object);
         let nowhere = || Self { places: vec!["-".to_owned()], services: Vec::new() };
-        serde_json::from_slice(&job.filter).unwrap_or_else(|_| nowhere())
+        filter.and_then(|filter| serde_json::from_value(filter).ok()).unwrap_or_else(nowhere)
     }
 
     fn is_everywhere(&self) -> bool {
@@ -90,7 +92,9 @@ mod tests {
         assert!(some.holds("wohngeld", "053150000000") && some.holds("wohngeld", "091620000000"));
         assert!(!some.holds("wohngeld", "053140000000") && !some.holds("kindergeld", "053150000000"));
         assert!(reach(b"{}").is_everywhere());
-        let none = reach(b"[]");
-        assert!(!none.is_everywhere() && !none.holds("wohngeld", "053150000000"));
+        for unreadable in [b"[]".as_slice(), b"{", br#"{"places":"05"}"#] {
+            let none = reach(unreadable);
+            assert!(!none.is_everywhere() && !none.holds("wohngeld", "053150000000"));
+        }
     }
 }
