@@ -15,5 +15,8 @@ create table trials (
     primary key (service, ars)
 );
 
+-- What is put next to a register is found in its order.
+drop index questions_next;
+create index questions_next on questions (register, next_at, question_id);
 -- The newest trouble of a register is looked for every two seconds.
 create index questions_trouble on questions (register, next_at) where trouble is not null;
