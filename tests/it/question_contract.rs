@@ -117,16 +117,19 @@ async fn second_looks_are_counted_by_service_and_rules(store: Arc<dyn Store>) {
     // Of two rows with one key in a batch the last one stays.
     let looks = vec![judged(rows[0].clone(), false), judged(rows[1].clone(), false), judged(rows[1].clone(), true)];
     store.commit(Batch { controls: looks, ..Batch::default() }).await.unwrap();
-    let line = |service: &str, rules: Option<&str>, drawn, judged, disagreed| ControlFigures {
+    let overtaken = ControlRow { agreed: None, ..judged(rows[2].clone(), true) };
+    store.commit(Batch { controls: vec![overtaken], ..Batch::default() }).await.unwrap();
+    let line = |service: &str, rules: Option<&str>, drawn, judged, (disagreed, overtaken)| ControlFigures {
         service: service.into(),
         rule_set: rules.map(str::to_owned),
         drawn,
         judged,
         disagreed,
+        overtaken,
     };
-    let dogs = [line("hundesteuer", None, 1, 0, 0), line("hundesteuer", Some("sha256:1"), 3, 2, 1)];
+    let dogs = [line("hundesteuer", None, 1, 0, (0, 0)), line("hundesteuer", Some("sha256:1"), 3, 2, (1, 1))];
     assert_eq!(store.controls(Some("hundesteuer")).await.unwrap(), dogs);
     assert_eq!(store.controls(Some("nothing")).await.unwrap(), []);
     let all = store.controls(None).await.unwrap();
-    assert_eq!((&all[..2], &all[2]), (&dogs[..], &line("wohngeld", Some("sha256:1"), 1, 0, 0)));
+    assert_eq!((&all[..2], &all[2]), (&dogs[..], &line("wohngeld", Some("sha256:1"), 1, 0, (0, 0))));
 }

@@ -243,8 +243,9 @@ macro_rules! reads {
                 service: Option<&str>,
             ) -> Result<Vec<ControlFigures>, StoreError> {
                 let rows = sqlx::query_as(
-                    "select service, rule_set, count(*) as drawn, count(judged_at) as judged, \
-                     count(case when not agreed then 1 end) as disagreed from controls \
+                    "select service, rule_set, count(*) as drawn, count(agreed) as judged, \
+                     count(case when not agreed then 1 end) as disagreed, \
+                     count(case when agreed is null then judged_at end) as overtaken from controls \
                      where service = coalesce(cast($1 as text), service) \
                      group by service, rule_set order by service, rule_set nulls first",
                 );

@@ -2,7 +2,8 @@
 //! at a time. One that goes well lifts it, one that fails parks it again for longer. What is tried stands in the store: all
 //! processes know it, and of those who see how it went, one acts.
 
-use crate::failures::{self, PARKED};
+use crate::causes;
+use crate::failures;
 use crate::jobs;
 use crate::parking::{self, STORM, is_of};
 use crate::pipeline::Pipeline;
@@ -111,8 +112,8 @@ async fn judge(pipeline: &Pipeline, trial: &TrialRow) -> Result<Trial, StoreErro
         false => Trial::Open,
     };
     let Some(row) = pipeline.store.failure(trial.failure_id).await? else { return Ok(Trial::Nothing) };
-    let hopeless = ["attempts_exhausted", "store_refused"].contains(&row.cause.as_str());
-    let beginning = row.cause == PARKED && !passed(BEGINNING_SECONDS.seconds());
+    let hopeless = [causes::ATTEMPTS_EXHAUSTED, causes::STORE_REFUSED].contains(&row.cause.as_str());
+    let beginning = row.cause == causes::PARKED && !passed(BEGINNING_SECONDS.seconds());
     match row.state.as_str() {
         "queued" => return Ok(unless_late),
         "open" if hopeless => return Ok(Trial::Failed(format!("{}, failure {}", row.cause, row.failure_id))),

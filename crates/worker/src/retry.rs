@@ -1,6 +1,7 @@
 //! Trying failures again, one kind after the other. Trying the same one twice does nothing twice.
 
 use crate::advance::Advanced;
+use crate::causes;
 use crate::delivery::{Delivery, Disposition};
 use crate::failures::{self, again};
 use crate::lanes::Pass;
@@ -104,7 +105,7 @@ pub(crate) async fn messages(
                 // What was changed is not kept so: later it would be tried as it came.
                 if patch.is_none() {
                     let place = (Some(kept.service), Some(kept.ars));
-                    let row = again(item, failures::PARKED, &kept.why, now);
+                    let row = again(item, causes::PARKED, &kept.why, now);
                     failed.push(FailureRow { service: place.0, ars: place.1, ..row });
                 }
                 open(item, kept.why)
@@ -121,7 +122,7 @@ pub(crate) async fn messages(
 }
 
 fn body(item: &FailureRow, patch: Option<&Value>) -> Result<Vec<u8>, String> {
-    if ["unreadable_answer", "foreign_answer"].contains(&item.cause.as_str()) {
+    if [causes::UNREADABLE_ANSWER, causes::FOREIGN_ANSWER].contains(&item.cause.as_str()) {
         return Err("what a register said is not said again: its question is put again by itself".to_owned());
     }
     if item.body.is_empty() {

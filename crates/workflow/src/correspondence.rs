@@ -69,8 +69,10 @@ pub enum Said {
     HearingReply {
         text: String,
     },
-    /// The portal says that the notice was retrieved, by an authenticated person.
-    Retrieved,
+    /// The portal says that a notice was retrieved, by an authenticated person; none named: the newest.
+    Retrieved {
+        notice: Option<Uuid>,
+    },
 }
 
 impl Said {
@@ -83,7 +85,7 @@ impl Said {
             Self::Objection { .. } => "objection",
             Self::Person { .. } => "person",
             Self::HearingReply { .. } => "hearing_reply",
-            Self::Retrieved => "retrieved",
+            Self::Retrieved { .. } => "retrieved",
         }
     }
     pub fn text(&self) -> &str {
@@ -94,7 +96,7 @@ impl Said {
             | Self::Objection { text }
             | Self::Person { text }
             | Self::HearingReply { text } => text,
-            Self::Retrieved => "",
+            Self::Retrieved { .. } => "",
         }
     }
     /// What it changes of the form's data.
@@ -161,7 +163,11 @@ pub(crate) fn read(
         "objection" => Said::Objection { text: said },
         "person" => Said::Person { text: said },
         "hearing_reply" => Said::HearingReply { text: needed(said)? },
-        "retrieved" => Said::Retrieved,
+        "retrieved" => {
+            let notice =
+                text("notice_id")?.map(|id| id.parse().map_err(|_| field("notice_id", "must be a UUID".into())));
+            Said::Retrieved { notice: notice.transpose()? }
+        }
         other => return Err(field("kind", format!("\"{other}\" is unknown; known are {KINDS}"))),
     };
     let claimed = match text("received_at")? {

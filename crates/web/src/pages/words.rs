@@ -100,6 +100,7 @@ pub(super) fn action(word: &str) -> String {
         "timer.escalation" => "vor Fristablauf gewarnt",
         "timer.fiction" => "gilt als erteilt (Genehmigungsfiktion)",
         "timer.deadline" => "Frist abgelaufen",
+        "timer.paused" => "die Fristen ruhen noch",
         other => match other.split_once('.') {
             Some(("command", word)) if command(word) != word => command(word),
             Some(("message", kind)) => return format!("{} eingegangen", document(kind)),
@@ -128,6 +129,7 @@ fn command(word: &str) -> &str {
         "extend" => "Frist verlängert",
         "extend_fiction" => "Frist der Genehmigungsfiktion verlängert",
         "reopen" => "wieder aufgenommen",
+        "close" => "beendet, die Entscheidung steht",
         "take" => "aus dem automatischen Ablauf genommen",
         "judge" => "nachkontrolliert",
         "retry" => "noch einmal der Maschine gegeben",
