@@ -76,7 +76,10 @@ async fn what_is_said_of_a_kept_application_is_kept_with_it() {
 
         stage.set("2026-05-04T10:00+02:00");
         stage.lifts().await;
-        assert_eq!((stage.kept().await.len(), stage.history(id).await.contains(&"message.withdrawal".into())), (0, true));
+        assert_eq!(
+            (stage.kept().await.len(), stage.history(id).await.contains(&"message.withdrawal".into())),
+            (0, true)
+        );
         assert_eq!(stage.case(id).await.0.state, CaseState::Withdrawn, "{database}");
         let words: Vec<_> = stage.failures("message").await.into_iter().filter_map(|row| row.outcome).collect();
         assert!(words.contains(&"heard".into()), "{database}: at the first try, behind its application: {words:?}");
@@ -89,7 +92,10 @@ async fn a_message_about_a_strangers_case_is_not_kept_for_its_service() {
         let id = stage.apply(&special("fremd")).await;
         stage.parks().await;
         let disposition = stage.send_as("other", &withdrawal(id), None).await;
-        assert!(matches!(&disposition, Disposition::DeadLetter(cause) if cause.code == "unknown_case"), "{disposition:?}");
+        assert!(
+            matches!(&disposition, Disposition::DeadLetter(cause) if cause.code == "unknown_case"),
+            "{disposition:?}"
+        );
         let disposition = stage.send(&withdrawal(id)).await;
         assert!(matches!(disposition, Disposition::Parked(_)), "{database}");
         let row = stage.kept().await.remove(0);
@@ -137,7 +143,10 @@ async fn no_timer_lets_rules_decide_what_is_parked() {
         worker::work_jobs_once(&stage.pipeline).await.unwrap();
         let decisions = stage.view(id).await.decisions.len();
         stage.until("2026-06-29T09:00+02:00").await;
-        assert_eq!((stage.step(id).await.as_str(), stage.view(id).await.decisions.len()), ("sachbearbeitung", decisions));
+        assert_eq!(
+            (stage.step(id).await.as_str(), stage.view(id).await.decisions.len()),
+            ("sachbearbeitung", decisions)
+        );
         let failure = stage.failures("case").await.remove(0);
         assert!(failure.detail.contains("is parked"), "{database}: {}", failure.detail);
         let what = (None, Some("05"));

@@ -72,7 +72,7 @@ mod switch;
 mod tables;
 mod trace;
 mod traffic;
-mod trials;
 mod trail;
+mod trials;
 mod upgrade_contract;
 mod workers;

@@ -146,7 +146,10 @@ async fn the_audit_is_written_once_with_what_it_is_about(store: Arc<dyn Store>) 
     assert_eq!(store.lift(&what, at(5), &[said("lifted")]).await.unwrap(), 0, "Amsel parked nothing");
     let what = Lift { by: Some("storm"), ..what };
     assert_eq!(store.lift(&what, at(5), &[said("lifted")]).await.unwrap(), 1);
-    assert_eq!(actions(&store).await, ["job.retry {\"14\": 2}", "failure.cancelled", "failure.cancelled", "parked", "lifted"]);
+    assert_eq!(
+        actions(&store).await,
+        ["job.retry {\"14\": 2}", "failure.cancelled", "failure.cancelled", "parked", "lifted"]
+    );
 }
 
 async fn what_nothing_parks_any_more_is_released(store: Arc<dyn Store>) {
@@ -174,8 +177,13 @@ async fn a_parked_application_is_accepted_and_no_dead_letter(store: Arc<dyn Stor
     let state = async || store.status(id("a")).await.unwrap().map(|status| status.state);
     assert_eq!(state().await.as_deref(), Some("accepted"));
     assert_eq!(store.overview(at(9)).await.unwrap().dead_letters, 0);
-    let settled =
-        |state: &str, times| Settled { failure_id: row.failure_id, state: state.into(), outcome: "word".into(), times, audit: None };
+    let settled = |state: &str, times| Settled {
+        failure_id: row.failure_id,
+        state: state.into(),
+        outcome: "word".into(),
+        times,
+        audit: None,
+    };
     let any = FailureFilter::default();
     store.begin_job(&job("j", 2), &any, &|_| Vec::new()).await.unwrap();
     assert_eq!(state().await.as_deref(), Some("accepted"), "queued");

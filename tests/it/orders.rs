@@ -81,7 +81,10 @@ async fn an_edit_takes_messages_only_and_leaves_what_they_are_about() {
         worker::work_jobs_once(&stage.pipeline).await.unwrap();
         assert_eq!(stage.view(id).await.decisions.len(), 1, "{database}: nothing is decided anew by that");
         let row = stage.failures("rule").await.remove(0);
-        assert_eq!((row.state.as_str(), row.outcome.as_deref()), ("open", Some("nothing but a message can be changed")));
+        assert_eq!(
+            (row.state.as_str(), row.outcome.as_deref()),
+            ("open", Some("nothing but a message can be changed"))
+        );
     }
 }
 

@@ -8,14 +8,14 @@ mod read;
 use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
 use crate::columns::Moment;
+use crate::failures::sum;
 use crate::parking::sqlite as parking;
 use crate::rows::{
     AuditRow, AuditedCase, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed, ControlFigures,
-    Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow, Known, Leased, OutboxRow, Overview,
-    ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow, TrialRow, WaitingQuestions,
-    WitnessRow,
+    Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow, Known, Leased, OutboxRow,
+    Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter, TaskRow,
+    TrialRow, WaitingQuestions, WitnessRow,
 };
-use crate::failures::sum;
 use crate::shared::sqlite as shared;
 use crate::stops::sqlite as stops;
 use crate::store::{Chain, Lift, Noted, Sequenced};

@@ -86,7 +86,8 @@ impl Pipeline {
         let mut results = self.say_once(events).await?;
         for _ in 0..LOOKS {
             let open = results.iter().zip(promised).enumerate();
-            let open: Vec<usize> = open.filter(|(_, (r, p))| **r == Ok(Advanced::Unknown) && **p).map(|(i, _)| i).collect();
+            let open: Vec<usize> =
+                open.filter(|(_, (r, p))| **r == Ok(Advanced::Unknown) && **p).map(|(i, _)| i).collect();
             if open.is_empty() {
                 break;
             }

@@ -202,8 +202,7 @@ impl Pipeline {
         let own: Vec<&ParkRow> =
             rows.iter().filter(|row| row.by == STORM && row.service.as_deref() == service).collect();
         let holds = |row: &ParkRow| row.until.is_some_and(|until| now < until);
-        let known: Vec<&&ParkRow> =
-            own.iter().filter(|row| row.ars.is_none() || row.ars.as_deref() == ars).collect();
+        let known: Vec<&&ParkRow> = own.iter().filter(|row| row.ars.is_none() || row.ars.as_deref() == ars).collect();
         if known.iter().any(|row| holds(row)) {
             // What was under way when it was parked, or another process was first.
             return Ok(());

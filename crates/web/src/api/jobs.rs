@@ -197,7 +197,10 @@ mod tests {
             (json!({ "action": "edit", "filter": { "cause": "x" } }), "patch"),
             (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": 1 }), "patch"),
             (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "kind": "withdrawal" } }), "kind"),
-            (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "application_id": "x" } }), "application_id"),
+            (
+                json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "application_id": "x" } }),
+                "application_id",
+            ),
             (json!({ "action": "edit", "filter": { "kind": "rule" }, "patch": { "id": "x" } }), "only messages"),
             (json!({ "action": "retry", "patch": {} }), "only with edit"),
             (json!({ "action": "retry", "filter": [] }), "must be an object"),
