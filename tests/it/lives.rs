@@ -17,6 +17,12 @@ pub fn permit(id: &str) -> Value {
     application
 }
 
+/// Both registers answer what is asked about the permit of an id.
+pub async fn answered(stage: &Stage, id: &str) {
+    stage.answers(&Answering::new("melderegister", Some(resident()), stage.now())).await;
+    stage.answers(&Answering::new("fahrzeugregister", Some(keeper(id, "K-DW 1234")), stage.now())).await;
+}
+
 /// What the Melderegister says of [`permit`].
 pub fn resident() -> Value {
     json!({

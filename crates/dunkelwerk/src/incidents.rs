@@ -128,6 +128,7 @@ async fn order(config: &Config, arguments: &cli::Order, action: &Action) -> Resu
         let text = "this would be every failure there is: say which, such as --cause or --service";
         return Err(Failure::Usage(text.into()));
     }
+    let wanted = action.wanted(&wanted).map_err(Failure::Usage)?;
     if arguments.dry_run {
         let store = storage::open(&operate::database_url(config)).await?;
         let rows = store.incidents(&wanted).await?;

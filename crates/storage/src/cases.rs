@@ -44,7 +44,13 @@ pub(crate) use erasure;
 
 /// The open questions of a register that are due, longest due first.
 macro_rules! due_questions {
-    ($lock:literal) => {
+    (all $lock:literal) => {
+        concat!(
+            "select * from questions where register = $1 and next_at <= $2 order by next_at, question_id limit $3",
+            $lock
+        )
+    };
+    (unparked $lock:literal) => {
         concat!(
             "select * from questions where register = $1 and next_at <= $2 and ",
             unparked!("questions", "$2"),
@@ -53,6 +59,9 @@ macro_rules! due_questions {
         )
     };
 }
+
+/// Whether anything is parked at all: to look past it costs something where many questions wait.
+const PARKED: &str = "select exists (select 1 from parked where lifted_at is null and (until is null or until > $1))";
 
 /// One module of reads for a pool type and its connection; `$texts!` makes rows with a text `value` of the JSON array in a
 /// parameter, `$lock` passes over rows that another transaction holds.
@@ -160,11 +169,9 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<ApplicationId>, StoreError> {
-                let ids = sqlx::query_scalar(concat!(
-                    "select application_id from cases where wake_at <= $1 and ",
-                    unparked!("cases", "$1"),
-                    " order by wake_at, application_id limit $2"
-                ));
+                let ids = sqlx::query_scalar(
+                    "select application_id from cases where wake_at <= $1 order by wake_at, application_id limit $2",
+                );
                 let ids: Vec<Uuid> = ids.bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?;
                 Ok(ids.into_iter().map(ApplicationId).collect())
             }
@@ -185,7 +192,8 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(due_questions!(""));
+                let parked: bool = sqlx::query_scalar(PARKED).bind(Moment(now)).fetch_one(pool).await?;
+                let rows = sqlx::query_as(if parked { due_questions!(unparked "") } else { due_questions!(all "") });
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
@@ -196,7 +204,8 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(due_questions!($lock));
+                let parked: bool = sqlx::query_scalar(PARKED).bind(Moment(now)).fetch_one(&mut *tx).await?;
+                let rows = sqlx::query_as(if parked { due_questions!(unparked $lock) } else { due_questions!(all $lock) });
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(tx).await?)
             }
 

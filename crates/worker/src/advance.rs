@@ -1,6 +1,7 @@
 //! What happens to cases that are there: load, step, commit over the version that was read, send. Many in one transaction.
 
 use crate::carry_out;
+use crate::parking::Parked;
 use crate::pipeline::Pipeline;
 use crate::storm::outcomes;
 use domain::{ApplicationId, Decision, Digest, Trace};
@@ -123,6 +124,8 @@ impl Pipeline {
         let mut claims = self.store.claims(&digests).await?;
         self.know_stops().await?;
         let (generation, stops) = self.stops();
+        let woken = events.iter().any(|(_, event)| matches!(event, CaseEvent::Woken));
+        let parked = if woken { self.parked().await } else { Parked::default() };
         let now = (self.runtime.clock)();
         let mut batch = Batch { at: now, generation: Some(generation), ..Batch::default() };
         let mut results = Vec::with_capacity(events.len());
@@ -147,6 +150,10 @@ impl Pipeline {
                 let surroundings = Surroundings { once: once.collect(), stops: stops.clone() };
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
+                    Ok(effects) if keeps(&parked, dossier, &effects) => {
+                        let state = dossier.case.state.as_str();
+                        results.push(Advanced::Refused(Refusal::State { state, text: PARKED }));
+                    }
                     Ok(effects) => {
                         results.push(done(dossier, &effects));
                         self.note(&office, &effects, &mut claims, &mut batch);
@@ -163,7 +170,10 @@ impl Pipeline {
         let committed = self.store.commit(batch).await?;
         self.metrics.decided(&committed);
         self.send(committed.outbox()).await;
-        self.weather(&outcomes(&committed)).await;
+        // What somebody orders says nothing new: that it failed is why they do.
+        if !events.iter().any(|(_, event)| matches!(event, CaseEvent::Commanded { .. })) {
+            self.weather(&outcomes(&committed)).await;
+        }
         Ok(results)
     }
 
@@ -188,6 +198,17 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// Why a timer waits.
+const PARKED: &str = "its service is parked, and a machine would decide now";
+
+/// Whether what a timer does is kept because its service is parked: only where rules would decide by it. What follows from
+/// the law alone, or brings a person, happens all the same.
+fn keeps(parked: &Parked, dossier: &Dossier, effects: &[Effect]) -> bool {
+    let by_rules = |decision: &Decision| decision.automatic && decision.trace.is_some() && decision.outcome.is_final();
+    let (service, ars) = (dossier.case.service.as_str(), dossier.case.ars.as_str());
+    effects.iter().filter_map(Effect::decision).any(by_rules) && parked.over(service, ars).is_some()
 }
 
 /// Where a case stands after a step.

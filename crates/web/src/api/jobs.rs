@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 use storage::{FailureFilter, JobRow};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflow::{Official, Refusal, Rejection};
+use workflow::{Official, Refusal, Rejection, edit_fault};
 
 /// Orders in one answer.
 const SHOWN: u32 = 100;
@@ -93,8 +93,7 @@ fn read(bytes: &[u8], official: &Official) -> Result<(Order, FailureFilter), Pro
     let order = match (action.as_ref().and_then(Value::as_str), patch) {
         (Some("retry"), None) => Order::Retry,
         (Some("cancel"), None) => Order::Cancel,
-        (Some("edit"), Some(patch @ Value::Object(_))) => Order::Edit(patch),
-        (Some("edit"), _) => return Err(invalid("patch: a JSON object, the fields that change")),
+        (Some("edit"), patch) => Order::Edit(patch.unwrap_or_default()),
         (Some("retry" | "cancel"), Some(_)) => return Err(invalid("patch: only with edit")),
         _ => return Err(invalid("action: retry, cancel or edit")),
     };
@@ -114,6 +113,11 @@ fn read(bytes: &[u8], official: &Official) -> Result<(Order, FailureFilter), Pro
         if !done {
             return Err(invalid(format!("filter: does not know \"{name:.64}\"")));
         }
+    }
+    if let Order::Edit(patch) = &order
+        && let Some(fault) = edit_fault(filter.kind.as_deref(), patch)
+    {
+        return Err(invalid(fault));
     }
     Ok((order, filter))
 }
@@ -192,6 +196,12 @@ mod tests {
             (json!({ "action": "cancel" }), "say which"),
             (json!({ "action": "edit", "filter": { "cause": "x" } }), "patch"),
             (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": 1 }), "patch"),
+            (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "kind": "withdrawal" } }), "kind"),
+            (
+                json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "application_id": "x" } }),
+                "application_id",
+            ),
+            (json!({ "action": "edit", "filter": { "kind": "rule" }, "patch": { "id": "x" } }), "only messages"),
             (json!({ "action": "retry", "patch": {} }), "only with edit"),
             (json!({ "action": "retry", "filter": [] }), "must be an object"),
             (json!({ "action": "retry", "filter": { "cause": 1 } }), "must be text"),

@@ -199,15 +199,27 @@ async fn find(web: &WebState, sender: &Sender, id: ApplicationId, key: Option<&s
     match web.store.case(id).await {
         Ok(Some(view)) if view.application.identity.sender == sender.name.as_str() => Ok(Found::Case(Box::new(view))),
         Ok(Some(_)) => Err(Problem::UnknownApplication),
-        Ok(None) if key.is_some_and(|key| web.links.proves(id, key)) => match web.store.status(id).await {
-            // It has an end, but no case: a conflict, or something that could never become an application.
-            Ok(Some(_)) => Err(Problem::UnknownApplication),
-            Ok(None) => Ok(Found::OnItsWay),
+        Ok(None) => match without_case(web, sender, id, key).await {
+            Ok(true) => Ok(Found::OnItsWay),
+            Ok(false) => Err(Problem::UnknownApplication),
             Err(error) => unsure(error),
         },
-        Ok(None) => Err(Problem::UnknownApplication),
         Err(error) => unsure(error),
     }
+}
+
+/// Whether an application without a case will have one: it is kept while its service is parked, or no worker has had it yet.
+async fn without_case(
+    web: &WebState,
+    sender: &Sender,
+    id: ApplicationId,
+    key: Option<&str>,
+) -> Result<bool, StoreError> {
+    if let Some(kept) = web.store.kept(id).await? {
+        return Ok(kept.sender == sender.name.as_str());
+    }
+    // One that has an end, but no case: a conflict, or something that could never become an application.
+    Ok(key.is_some_and(|key| web.links.proves(id, key)) && web.store.status(id).await?.is_none())
 }
 
 fn place(view: &CaseView) -> Option<(ServiceName, Ars)> {
