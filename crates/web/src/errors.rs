@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 37] = [
+const CODES: [Code; 43] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -105,9 +105,8 @@ const CODES: [Code; 37] = [
     code(
         "message_conflict",
         409,
-        "Over RabbitMQ, or where both came at the same time: the id was used for a message with other content. It is kept, \
-        but was not heard.",
-        "Use a new id for a new message; an operator can retry it under another one.",
+        "The id of the message was used for one with other content, which was heard; this one is kept, but was not heard.",
+        "Use a new id for a new message; an operator can give it one.",
     ),
     code(
         "stale",
@@ -158,15 +157,51 @@ const CODES: [Code; 37] = [
         "Load it again, or move its cases with cases migrate.",
     ),
     code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
-    code("unknown_sender", 0, "Over RabbitMQ: the user of the message is no configured sender.", "Configure it."),
+    code(
+        "unknown_sender",
+        0,
+        "The RabbitMQ user of the message is no configured sender.",
+        "Configure it, then send once more.",
+    ),
     code(
         "store_refused",
         0,
-        "Over RabbitMQ: the database cannot keep this application.",
-        "See the dead letter's detail.",
+        "The database cannot keep this application.",
+        "See its reason; mend the database, then retry.",
     ),
-    code("case_refused", 0, "Over RabbitMQ: the case cannot take this message.", "See the dead letter's detail."),
-    code("attempts_exhausted", 0, "Over RabbitMQ: processing failed again and again.", "See the dead letter's cause."),
+    code("case_refused", 0, "The case cannot take this message.", "See its reason."),
+    code("attempts_exhausted", 0, "Processing began again and again and never ended.", "Look at the body, then retry."),
+    code(
+        "unreadable_answer",
+        0,
+        "What came as a register's answer is none.",
+        "Mend the register; its question is put again by itself.",
+    ),
+    code(
+        "foreign_answer",
+        0,
+        "Somebody answers for a register whose amqp_user they are not.",
+        "Find out who; the question stays open.",
+    ),
+    code(
+        "parked",
+        0,
+        "The service is parked: what arrives is kept, nothing of it is decided.",
+        "It is tried when the service is lifted.",
+    ),
+    code("rule_error", 0, "A rule ended with an error; a person has the case.", "Mend the rule, then retry."),
+    code(
+        "rule_incomplete",
+        0,
+        "A rule did not record a check that it must record; a person has the case.",
+        "Mend the rule, then retry.",
+    ),
+    code(
+        "question_refused",
+        0,
+        "The register refuses the question; the reason is in its words.",
+        "Ask the register; the question is put again every hour.",
+    ),
 ];
 
 #[cfg(test)]

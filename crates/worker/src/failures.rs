@@ -2,6 +2,7 @@
 //! same row; what works after all ends it.
 
 use crate::advance::Advanced;
+use crate::causes;
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::metrics::Word;
 use crate::pipeline::Pipeline;
@@ -13,8 +14,6 @@ use storage::{FailureRow, Identity, QuestionRow, StoreError};
 use uuid::Uuid;
 use workflow::Office;
 
-/// The cause of what is kept while its service is parked.
-pub(crate) const PARKED: &str = "parked";
 /// Rows in one statement: each may have a body as large as a message can be.
 const AT_ONCE: usize = 32;
 /// Pause while the broker does not take a dead letter.
@@ -64,10 +63,10 @@ pub(crate) fn rule_trouble(decision: &Decision) -> Option<(&'static str, String)
         return None;
     }
     if let Some(error) = decision.trace.as_ref().and_then(|trace| trace.error.clone()) {
-        return Some(("rule_error", error));
+        return Some((causes::RULE_ERROR, error));
     }
     let gate = referral.gates.iter().find(|gate| gate.reason == ReferralReason::RuleError);
-    Some(("rule_incomplete", gate.map_or_else(String::new, |gate| gate.text.clone())))
+    Some((causes::RULE_INCOMPLETE, gate.map_or_else(String::new, |gate| gate.text.clone())))
 }
 
 /// The failure of a decision that a rule could not make.
@@ -88,7 +87,7 @@ pub(crate) fn question(question: &QuestionRow, why: &str, now: Timestamp) -> Fai
         application_id: Some(question.application_id),
         service: Some(question.service.clone()),
         ars: Some(question.ars.clone()),
-        ..row(question_id(question.question_id), "question", "question_refused", &detail, now)
+        ..row(question_id(question.question_id), "question", causes::QUESTION_REFUSED, &detail, now)
     }
 }
 
@@ -97,8 +96,8 @@ pub(crate) fn trouble(advanced: &Advanced) -> Option<(&'static str, String)> {
     match advanced {
         Advanced::Done { .. } | Advanced::Unknown => None,
         Advanced::Refused(refusal) => Some((refusal.code(), refusal.to_string())),
-        Advanced::Broken(text) => Some(("broken_case", text.clone())),
-        Advanced::Unstored(text) => Some(("store_refused", text.clone())),
+        Advanced::Broken(text) => Some((causes::BROKEN_CASE, text.clone())),
+        Advanced::Unstored(text) => Some((causes::STORE_REFUSED, text.clone())),
     }
 }
 
@@ -248,7 +247,7 @@ impl Pipeline {
                 Disposition::Ack | Disposition::Hold => {}
                 Disposition::Parked(why) => {
                     self.metrics.parked.inc();
-                    letters.push((delivery, Cause { code: PARKED, detail: why.clone() }));
+                    letters.push((delivery, Cause { code: causes::PARKED, detail: why.clone() }));
                 }
                 Disposition::DeadLetter(cause) => {
                     if !self.bury(delivery, cause).await {

@@ -7,6 +7,7 @@ mod advance;
 mod amqp;
 mod batch;
 mod carry_out;
+mod causes;
 mod delivery;
 mod embedded;
 mod failures;
@@ -37,6 +38,7 @@ pub use amqp::{
     declare_topology,
 };
 pub use carry_out::batch;
+pub use causes::CAUSES;
 pub use delivery::{Delivery, Disposition, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use figures::watch as watch_figures;

@@ -165,3 +165,69 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const OPERATE: &str = include_str!("../../../docs/howto/operate.md");
+
+    /// Every figure with the names of its labels, such as `dunkelwerk_answers_total{register,found}`.
+    fn made() -> BTreeSet<String> {
+        let mut registry = Registry::default();
+        // Every field is named: a new one with labels must be counted once here, or it is not printed.
+        let Metrics {
+            applications,
+            referrals,
+            dead_letters,
+            parked: _,
+            duplicates: _,
+            conflicts: _,
+            published: _,
+            raced: _,
+            redelivered: _,
+            open,
+            questions,
+            answers,
+            questions_refused,
+            late_answers: _,
+            woken: _,
+            queue_age: _,
+            decision: _,
+            commit: _,
+            batch: _,
+        } = Metrics::register(&mut registry);
+        let word = String::new;
+        let decided = Decided { service: word(), land: word(), outcome: word(), automatic: word() };
+        applications.get_or_create(&decided).inc();
+        referrals.get_or_create(&Word { reason: word() }).inc();
+        dead_letters.get_or_create(&Word { reason: word() }).inc();
+        open.get_or_create(&What { what: "" }).inc();
+        questions.get_or_create(&Named::from("")).inc();
+        answers.get_or_create(&Answered { register: word(), found: word() }).inc();
+        questions_refused.get_or_create(&Named::from("")).inc();
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+        types.map(|(name, kind)| figure(&text, name, kind)).collect()
+    }
+
+    fn figure(text: &str, name: &str, kind: &str) -> String {
+        let name = if kind == "counter" { format!("{name}_total") } else { name.to_owned() };
+        let labels = text.lines().find_map(|line| line.strip_prefix(&name)?.strip_prefix('{')?.split_once('}'));
+        let labels = labels.map(|(labels, _)| labels.split(',').filter_map(|label| Some(label.split_once('=')?.0)));
+        match labels.map(|labels| labels.collect::<Vec<_>>().join(",")) {
+            Some(labels) => format!("{name}{{{labels}}}"),
+            None => name,
+        }
+    }
+
+    #[test]
+    fn operators_read_of_every_figure_and_of_no_other() {
+        let cells = OPERATE.lines().filter_map(|line| line.strip_prefix("| `dunkelwerk_")?.split_once(" |"));
+        let cells: Vec<String> = cells.map(|(cell, _)| format!("`dunkelwerk_{cell}")).collect();
+        let told = cells.iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned);
+        assert_eq!(told.collect::<BTreeSet<_>>(), made());
+    }
+}

@@ -14,6 +14,7 @@ pub use http::{HttpRegister, HttpSettings};
 pub use watch::watch_registers;
 
 use crate::advance::Advanced;
+use crate::causes;
 use crate::failures;
 use crate::metrics::Answered;
 use crate::pipeline::Pipeline;
@@ -254,7 +255,7 @@ async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError>
                 pipeline.metrics.answers.get_or_create(&labels).inc();
             }
             (result, _) => {
-                let cause = failures::trouble(&result).map_or("unknown_case", |(cause, _)| cause);
+                let cause = failures::trouble(&result).map_or(causes::UNKNOWN_CASE, |(cause, _)| cause);
                 tracing::error!(application.id = %id, cause, "an answer could not be used; its question stays open");
                 stuck.push((*id, result));
             }

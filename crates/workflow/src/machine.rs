@@ -8,7 +8,7 @@ use crate::publish::{self, News};
 use crate::step::{ACTOR, Surroundings};
 use crate::{Definition, Office};
 use calendar::{Period, Place};
-use domain::{Decision, Digest, Outcome, ReferralReason, berlin_date, json};
+use domain::{Decision, Digest, ReferralReason, berlin_date, json};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::sync::Arc;
