@@ -105,9 +105,8 @@ const CODES: [Code; 43] = [
     code(
         "message_conflict",
         409,
-        "Over RabbitMQ, or where both came at the same time: the id was used for a message with other content. It is kept, \
-        but was not heard.",
-        "Use a new id for a new message; an operator can retry it under another one.",
+        "The id of the message was used for one with other content, which was heard; this one is kept, but was not heard.",
+        "Use a new id for a new message; an operator can give it one.",
     ),
     code(
         "stale",

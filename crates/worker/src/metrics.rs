@@ -187,6 +187,7 @@ mod tests {
             published: _,
             raced: _,
             redelivered: _,
+            open,
             questions,
             answers,
             questions_refused,
@@ -202,6 +203,7 @@ mod tests {
         applications.get_or_create(&decided).inc();
         referrals.get_or_create(&Word { reason: word() }).inc();
         dead_letters.get_or_create(&Word { reason: word() }).inc();
+        open.get_or_create(&What { what: "" }).inc();
         questions.get_or_create(&Named::from("")).inc();
         answers.get_or_create(&Answered { register: word(), found: word() }).inc();
         questions_refused.get_or_create(&Named::from("")).inc();
