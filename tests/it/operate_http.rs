@@ -59,12 +59,12 @@ async fn who_operates_parks_and_lifts_what_is_theirs_and_no_more() {
         let line = lines(&house, "parked").await;
         assert_eq!((line.len(), line[0].0.as_str(), line[0].1.as_str()), (1, "Technik", "sn"));
         assert_eq!(line[0].2["cause"], "Satzung falsch");
-        let (id, _) = house.portal.accepted(dog("parked").to_string()).await;
-        until("it is kept", async || house.store.incidents(&Default::default()).await.unwrap().len() == 1).await;
         // Whoever asks without a credential learns what is parked, but neither who did it nor why.
         until("readiness says so", async || house.portal.get("/readyz").await.text.contains("is parked since")).await;
         let ready = house.portal.get("/readyz").await.text;
         assert!(!ready.contains("Technik") && !ready.contains("Satzung"), "{ready}");
+        let (id, _) = house.portal.accepted(dog("parked").to_string()).await;
+        until("it is kept", async || house.store.incidents(&Default::default()).await.unwrap().len() == 1).await;
 
         let lift = |service: &str, ars: &str| json!({ "service": service, "ars": ars, "reason": "berichtigt" });
         assert_eq!(posted(&house, "Fremd", LIFT, lift("hundesteuer", "14713")).await.0, 403);

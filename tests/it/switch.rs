@@ -120,24 +120,24 @@ async fn a_switch_is_set_whatever_is_wrong_with_the_law_on_disk() {
         let set = run(&stop);
         assert!(set.status.success(), "{database}: {}", said(&set));
         std::fs::write(program.folder().join("workflows").join("hundesteuer").join("workflow.toml"), "x").unwrap();
-        let set = run(&["stop", "--service", "hundesteuer", "--reason", "auch so"]);
+        let set = run(&["stop", "--service", "hundesteuer", "--reason", "auch so", "--as", "Eule"]);
         assert!(set.status.success(), "{database}: {}", said(&set));
         let store = storage::open(&url).await.unwrap();
         let standing = store.stops().await.unwrap().standing;
         assert_eq!((standing.len(), standing[0].actor.as_str()), (2, "Eule"), "{database}");
         for row in standing {
-            let lifted = run(&["lift", &row.stop_id.to_string(), "--reason", "berichtigt"]);
+            let lifted = run(&["lift", &row.stop_id.to_string(), "--reason", "berichtigt", "--as", "Eule"]);
             assert!(lifted.status.success(), "{database}: {}", said(&lifted));
         }
         assert_eq!(store.stops().await.unwrap().standing, [], "{database}");
-        let refused = run(&["stop", "--land", "sx", "--reason", "x"]);
+        let refused = run(&["stop", "--land", "sx", "--reason", "x", "--as", "Eule"]);
         assert_eq!(refused.status.code(), Some(2), "{database}: it would stop nothing: {}", said(&refused));
 
         // A name that no service has is doubtful, and the switch is set all the same.
         let law = files("workflows");
         let path = program.folder().join("workflows").join("hundesteuer").join("workflow.toml");
         std::fs::write(path, &law["hundesteuer/workflow.toml"]).unwrap();
-        let doubtful = run(&["stop", "--service", "hundesteur", "--reason", "x"]);
+        let doubtful = run(&["stop", "--service", "hundesteur", "--reason", "x", "--as", "Eule"]);
         assert!(doubtful.status.success() && said(&doubtful).contains("is the name right"), "{}", said(&doubtful));
         assert_eq!(store.stops().await.unwrap().standing.len(), 1, "{database}");
     }
