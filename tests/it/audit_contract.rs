@@ -42,7 +42,7 @@ async fn every_line_gets_one_place_however_many_sequencers_there_are(store: Arc<
         tasks.spawn(async move {
             let mut total = 0;
             for _ in 0..20 {
-                total += store.sequence(30, &next).await.unwrap().chained;
+                total += store.sequence(i64::MIN, 30, &next).await.unwrap().chained;
                 tokio::time::sleep(std::time::Duration::from_millis(1)).await;
             }
             total
@@ -66,11 +66,17 @@ async fn every_line_gets_one_place_however_many_sequencers_there_are(store: Arc<
 async fn a_refused_line_waits_and_keeps_nobody_away(store: Arc<dyn Store>) {
     lines(&store, 10).await;
     let refuse = |row: &AuditRow, last: Option<&LinkRow>| next(row, last).filter(|_| row.land == "nw");
-    assert_eq!(store.sequence(100, &refuse).await.unwrap(), Sequenced { chained: 6, refused: 4 });
+    let first = store.sequence(i64::MIN, 5, &refuse).await.unwrap();
+    assert_eq!((first.chained, first.refused), (3, 2));
+    let second = store.sequence(first.last.unwrap(), 100, &refuse).await.unwrap();
+    assert_eq!((second.chained, second.refused), (3, 2), "behind those that were read");
+    assert!(second.last_refused > first.last_refused && second.last_refused <= second.last, "{second:?}");
+    assert_eq!(store.sequence(second.last.unwrap(), 100, &refuse).await.unwrap(), Sequenced::default());
     assert_eq!(store.commitments("nw", 2, 3).await.unwrap().iter().map(|(at, _)| *at).collect::<Vec<_>>(), [3, 4, 5]);
     let refused = store.unchained(i64::MIN, 100).await.unwrap();
     assert!(refused.len() == 4 && refused.iter().all(|row| land(row) == "sn" && row.link().is_none()));
-    assert_eq!(store.sequence(100, &next).await.unwrap(), Sequenced { chained: 4, refused: 0 }, "once it is right");
+    let right = store.sequence(i64::MIN, 100, &next).await.unwrap();
+    assert_eq!((right.chained, right.refused, right.last_refused), (4, 0, None), "once it is right");
 }
 
 fn land(row: &ChainedRow) -> &str {
@@ -79,7 +85,7 @@ fn land(row: &ChainedRow) -> &str {
 
 async fn chained_lines_are_read_in_pages(store: Arc<dyn Store>) {
     lines(&store, 120).await;
-    while store.sequence(50, &next).await.unwrap().chained > 0 {}
+    while store.sequence(i64::MIN, 50, &next).await.unwrap().chained > 0 {}
     for (land, count) in [("nw", 80), ("sn", 40), ("be", 0)] {
         let (mut seen, mut after) = (Vec::new(), (0, 0));
         loop {
@@ -95,7 +101,7 @@ async fn chained_lines_are_read_in_pages(store: Arc<dyn Store>) {
 async fn lines_of_no_land_are_told_by_their_numbers(store: Arc<dyn Store>) {
     lines(&store, 30).await;
     assert!(store.strangers(&["sn"]).await.unwrap().is_empty(), "what is not chained belongs to none yet");
-    store.sequence(100, &next).await.unwrap();
+    store.sequence(i64::MIN, 100, &next).await.unwrap();
     assert!(store.strangers(&["nw", "sn"]).await.unwrap().is_empty());
     let mut strangers = store.strangers(&["be", "nw"]).await.unwrap();
     strangers.sort();

@@ -31,10 +31,10 @@ fn announced_by(way: &str) -> Setting {
 }
 
 /// § 42a VwVfG for parking permits, which no law orders: only the clock is tried.
-fn with_fiction() -> Setting {
+pub fn with_fiction() -> Setting {
     let mut setting = Setting::default();
     let flow = setting.workflows.get_mut("bewohnerparkausweis/ablauf/1.toml").unwrap();
-    let fiction = "[genehmigungsfiktion]\nmonate = 3\nnorm = \"§ 42a VwVfG\"\nquelle = \"erfunden\"\nweiter = \"bescheid\"\n\n[[schritt]]";
+    let fiction = "[genehmigungsfiktion]\nmonate = 3\nnorm = \"§ 42a VwVfG\"\nvorwarnung_tage = 14\nquelle = \"erfunden\"\nweiter = \"bescheid\"\n\n[[schritt]]";
     *flow = flow.replacen("[[schritt]]", fiction, 1);
     setting
 }

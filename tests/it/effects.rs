@@ -100,7 +100,9 @@ fn life(application: &Value, number: u128) -> (ApplicationId, Life) {
         (at("2026-12-22"), Happening::Wants("Überall", claim())),
         (at("2026-12-22"), Happening::Wants("Überall", json!({ "command": "sign" }))),
         (at("2027-03-01"), Happening::Time),
-        (at("2037-03-02"), Happening::Time),
+        // Where the notice does not instruct about the remedy, its period ends after a year.
+        (at("2028-03-01"), Happening::Time),
+        (at("2038-03-02"), Happening::Time),
     ];
     (id, life)
 }
@@ -355,6 +357,8 @@ fn automatic(application: &Value, id: ApplicationId) -> Life {
         (at("2026-11-26"), Happening::Wants("Auch", json!({ "command": "claim" }))),
         (at("2026-11-26"), Happening::Wants("Auch", json!({ "command": "sign" }))),
         (at("2027-03-01"), Happening::Time),
-        (at("2037-03-02"), Happening::Time),
+        // Where the notice does not instruct about the remedy, its period ends after a year.
+        (at("2028-03-01"), Happening::Time),
+        (at("2038-03-02"), Happening::Time),
     ]
 }

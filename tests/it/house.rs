@@ -113,6 +113,14 @@ fn nothing_is_left_to_do() {
 }
 
 #[test]
+fn every_cause_of_a_failure_stands_in_the_list() {
+    for (path, text) in files("crates/worker/src") {
+        let literal = text.lines().find(|line| line.contains("code: \"") || line.contains("Some((\""));
+        assert_eq!(literal, None, "{path} names a cause beside worker::CAUSES");
+    }
+}
+
+#[test]
 fn every_crate_inherits_the_workspace_lints() {
     let members = std::fs::read_dir(root().join("crates")).unwrap().map(|entry| entry.unwrap().path());
     let mut manifests: Vec<_> = members.map(|path| path.join("Cargo.toml")).collect();

@@ -4,6 +4,7 @@ use crate::http::{Answer, Portal, TOKEN, config};
 use domain::{ApplicationId, Digest, json};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use testkit::applications::{SECRET_NAME, SECRET_STREET, dog, parking};
 use testkit::{Program, Running};
 
@@ -248,12 +249,35 @@ async fn every_described_path_answers_and_every_error_is_documented() {
         }
     }
     let page = portal.get("/docs/errors").await.text;
+    let explained = explained(&page);
     let document = crate::repository::read("docs/errors/README.md");
-    let codes: Vec<&str> = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-    assert!(codes.len() > 30, "{codes:?}");
-    for code in codes.iter().filter(|code| !["inhalt"].contains(code)) {
-        assert!(document.contains(&format!("`{code}`")), "docs/errors/README.md does not explain {code}");
+    let tabled = tabled(&document);
+    for (code, status) in &explained {
+        assert_eq!(tabled.get(code), Some(status), "docs/errors/README.md on {code}");
     }
+    let words = crate::repository::read("crates/web/src/pages/words.rs");
+    for cause in worker::CAUSES {
+        assert!(explained.contains_key(*cause), "/docs/errors does not explain {cause}");
+        assert!(words.contains(&format!("\"{cause}\"")), "no German words for {cause}");
+    }
+}
+
+/// The codes of `/docs/errors`, each with its status.
+fn explained(page: &str) -> BTreeMap<&str, &str> {
+    let code = |part| -> Option<_> {
+        let (code, rest): (&str, &str) = str::split_once(part, '"')?;
+        Some((code, rest.split_once("class=\"tag\">")?.1.split_once('<')?.0))
+    };
+    page.split("<section id=\"").skip(1).filter_map(code).collect()
+}
+
+/// The codes of the document's table, each with its status.
+fn tabled(document: &str) -> BTreeMap<&str, &str> {
+    let code = |line| -> Option<_> {
+        let (code, rest): (&str, &str) = str::strip_prefix(line, "| `")?.split_once("` | ")?;
+        Some((code, rest.split([' ', '|']).next()?))
+    };
+    document.lines().filter_map(code).collect()
 }
 
 /// What a page loads: the texts of its src and href attributes.

@@ -1,8 +1,9 @@
 //! Whole lives of cases, on both databases: what happens to them, who may do what, and which clock runs when.
 
-use crate::stage::{Answering, Setting, Stage, databases};
+use crate::stage::{Answering, SECRET, Setting, Stage, databases};
 use domain::ApplicationId;
 use serde_json::{Value, json};
+use testkit::Program;
 use testkit::applications::parking;
 use worker::{Disposition, Round};
 use workflow::{CaseState, Draw, DrawTime, Place, Refusal, Risk};
@@ -17,14 +18,14 @@ pub fn permit(id: &str) -> Value {
 }
 
 /// What the Melderegister says of [`permit`].
-fn resident() -> Value {
+pub fn resident() -> Value {
     json!({
         "anschrift": { "strasse": "Venloer Straße", "hausnummer": "12", "plz": "50823", "ort": "Köln" },
         "art": "haupt", "auskunftssperre": false
     })
 }
 
-fn keeper(id: &str, plate: &str) -> Value {
+pub fn keeper(id: &str, plate: &str) -> Value {
     json!({ "kennzeichen": plate, "halter": parking(id)["data"]["person"] })
 }
 
@@ -210,7 +211,7 @@ async fn after_its_time_nothing_is_left_but_that_it_was() {
         assert_eq!(stage.history(id).await.pop().as_deref(), Some("erased"), "{database}: the proof");
         // The sender's key stays used for ever, and nobody can read it any more.
         let again = worker_answer(&stage, &own).await;
-        assert_eq!(again, "conflict", "{database}");
+        assert_eq!((again.as_str(), found(SECRET_NAME).await), ("erased", 0), "{database}: nor is it kept");
         // What comes later about it is not kept as a message of a case that is no more.
         let _ = stage.say(id, "objection", json!({ "text": SECRET_NAME })).await;
         assert_eq!(stage.case(id).await.0.state, CaseState::Erased, "{database}");
@@ -222,4 +223,42 @@ async fn worker_answer(stage: &Stage, body: &Value) -> String {
     let id = crate::stage::new_id();
     assert_eq!(stage.send_as("portal", body, Some(id)).await, Disposition::Ack);
     stage.store.status(id).await.unwrap().unwrap().state
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_tells_a_long_life_and_draws_its_way() {
+    let program = Program::new("").unwrap();
+    std::fs::write(program.folder().join("dunkelwerk-secret.key"), SECRET).unwrap();
+    let url = format!("sqlite://{}", program.folder().join("dunkelwerk.db").display());
+    let stage = Stage::new(&url, with_registers(all_sampled(DrawTime::Before))).await;
+    let id = long_life(&stage).await.to_string();
+    let says = |arguments: &[&str]| {
+        let output = program.run(&[&["cases", "show", &id], arguments].concat(), b"").unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).unwrap();
+        println!("$ dunkelwerk cases show {id} {}\n{text}", arguments.join(" "));
+        text
+    };
+    let told = says(&[]);
+    let picture = says(&["--diagram", "mermaid"]);
+    for action in stage.history(id.parse().unwrap()).await {
+        assert!(told.contains(&action), "{action}: {told}");
+    }
+    // The way that was taken is thick, what was not is thin.
+    for (from, to, line) in [
+        ("Melderegister fragen", "Fahrzeugregister fragen", "==>"),
+        ("Angaben nachfordern", "Formular prüfen", "==>"),
+        ("Gegenzeichnung", "Bescheid bekannt geben", "==>"),
+        ("Abgeschlossen", "Sachbearbeitung", "==>"),
+        ("Anhörung", "Sachbearbeitung", "-->"),
+    ] {
+        let node = |title: &str| {
+            let drawn = picture.lines().find(|line| line.contains(title) && !line.contains("acc"));
+            drawn.unwrap().trim().split(['[', '(']).next().unwrap().to_owned()
+        };
+        let begins = format!("{} {line}", node(from));
+        let ends = format!(" {}", node(to));
+        let drawn = picture.lines().any(|line| line.trim().starts_with(&begins) && line.ends_with(&ends));
+        assert!(drawn, "{from} {line} {to}: {picture}");
+    }
 }

@@ -8,6 +8,7 @@
     reason = "tests may fail loudly, print, read files and know the time"
 )]
 
+mod after_erasure;
 mod audit;
 mod audit_contract;
 mod audit_million;
@@ -17,15 +18,18 @@ mod audit_tampering;
 mod bad_cases;
 mod bad_input;
 mod blind;
+mod bound;
 mod broker;
 mod case_contract;
 mod cases;
 mod clocks;
+mod counted;
 mod desk;
 mod docs;
 mod effects;
 mod examples;
 mod failure_contract;
+mod figures;
 mod findings;
 mod found;
 mod hostile;
@@ -51,6 +55,7 @@ mod operating_contract;
 mod oracles;
 mod otlp;
 mod outage;
+mod poison;
 mod question_contract;
 mod queue_contract;
 mod raw;
@@ -73,5 +78,6 @@ mod tables;
 mod trace;
 mod traffic;
 mod trail;
+mod twice;
 mod upgrade_contract;
 mod workers;

@@ -61,7 +61,7 @@ async fn moved(database: Option<&str>) {
     let (text, status) = migrate(&["2", "--dry-run"]);
     assert_eq!(status, Some(1), "{text}");
     assert!(text.contains("4 would move to workflow version 2, 0 were there already, 1 stay"), "{text}");
-    assert!(text.contains(&format!("{heard}  stays: version 2 has no step \"anhoerung\"")), "{text}");
+    assert!(text.contains(&format!("{heard}  stays: flow: 2 has no step \"anhoerung\"")), "{text}");
     assert!(!text.contains(&withdrawn), "what has ended stays where it is: {text}");
     assert_eq!(flow(&house, &ids[0]).await, "1", "nothing was changed");
 
@@ -90,7 +90,7 @@ async fn moved(database: Option<&str>) {
     let history = house.case("Amsel", &ids[0]).await["history"].clone();
     let line = history.as_array().unwrap().iter().find(|line| line["action"] == "command.migrate").unwrap();
     assert_eq!(
-        (&line["actor"], &line["payload"]["before"], &line["payload"]["flow"]),
+        (&line["actor"], &line["payload"]["before"]["flow"], &line["payload"]["flow"]),
         (&json!("Umstellung"), &json!("1"), &json!("2"))
     );
 

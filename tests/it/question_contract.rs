@@ -3,11 +3,13 @@
 
 use crate::rows::{at, granted, id, identity, question};
 use crate::store_contract::{contract, migrated};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use storage::{Batch, ControlFigures, ControlRow, EarlyRow, QuestionRow, Store, WaitingQuestions};
 
 contract!(
     a_question_is_open_until_it_is_answered,
+    of_many_who_ask_each_question_has_one,
     what_waits_for_a_register_is_counted_with_its_trouble,
     an_early_message_waits_for_its_application_and_no_longer,
     second_looks_are_counted_by_service_and_rules,
@@ -38,6 +40,32 @@ async fn a_question_is_open_until_it_is_answered(store: Arc<dyn Store>) {
     store.commit(Batch { answered, ..Batch::default() }).await.unwrap();
     assert_eq!(open(99, 10).await.unwrap(), [second]);
     assert_eq!(store.questions(&ids).await.unwrap(), [other]);
+}
+
+async fn of_many_who_ask_each_question_has_one(store: Arc<dyn Store>) {
+    let questions: Vec<QuestionRow> = (0..90).map(|i| question(&format!("q{i}"), "melde", i)).collect();
+    store.commit(Batch { questions: questions.clone(), ..Batch::default() }).await.unwrap();
+    let taken = store.take_questions("melde", at(2), at(500), 2).await.unwrap();
+    assert_eq!(taken, questions[..2], "longest due first, as they were before");
+    let mut askers = tokio::task::JoinSet::new();
+    for _ in 0..6 {
+        let store = store.clone();
+        askers.spawn(async move {
+            let mut mine = Vec::new();
+            loop {
+                let taken = store.take_questions("melde", at(100), at(500), 7).await.unwrap();
+                mine.extend(taken.iter().map(|question| question.question_id));
+                // Who finds nothing may only have been passed by those who are about to take it.
+                if taken.is_empty() && store.open_questions("melde", at(100), 1).await.unwrap().is_empty() {
+                    return mine;
+                }
+            }
+        });
+    }
+    let all: Vec<uuid::Uuid> = askers.join_all().await.concat();
+    assert_eq!((all.len(), all.iter().collect::<BTreeSet<_>>().len()), (88, 88), "a question was put twice");
+    let again = store.take_questions("melde", at(500), at(900), 1).await.unwrap().remove(0);
+    assert_eq!((again.attempts, again.next_at, again.trouble), (1, at(500), None), "after its time it comes again");
 }
 
 async fn what_waits_for_a_register_is_counted_with_its_trouble(store: Arc<dyn Store>) {
@@ -73,6 +101,8 @@ async fn an_early_message_waits_for_its_application_and_no_longer(store: Arc<dyn
     assert_eq!(store.stale_early(at(1), 10).await.unwrap(), vec![other.clone()], "from before that time");
     assert_eq!(store.stale_early(at(9), 2).await.unwrap(), [other.clone(), first.clone()]);
 
+    let another = EarlyRow { identity: identity("3"), body: b"another".to_vec(), ..first.clone() };
+    assert_eq!(store.keep_early(&another).await.unwrap(), first, "what is kept under the key");
     store.commit(granted("a", "1")).await.unwrap();
     assert_eq!(store.ripe_early(10).await.unwrap(), [first.clone(), second.clone()], "as they came");
     assert_eq!(store.ripe_early(1).await.unwrap(), vec![first.clone()]);
@@ -117,16 +147,19 @@ async fn second_looks_are_counted_by_service_and_rules(store: Arc<dyn Store>) {
     // Of two rows with one key in a batch the last one stays.
     let looks = vec![judged(rows[0].clone(), false), judged(rows[1].clone(), false), judged(rows[1].clone(), true)];
     store.commit(Batch { controls: looks, ..Batch::default() }).await.unwrap();
-    let line = |service: &str, rules: Option<&str>, drawn, judged, disagreed| ControlFigures {
+    let overtaken = ControlRow { agreed: None, ..judged(rows[2].clone(), true) };
+    store.commit(Batch { controls: vec![overtaken], ..Batch::default() }).await.unwrap();
+    let line = |service: &str, rules: Option<&str>, drawn, judged, (disagreed, overtaken)| ControlFigures {
         service: service.into(),
         rule_set: rules.map(str::to_owned),
         drawn,
         judged,
         disagreed,
+        overtaken,
     };
-    let dogs = [line("hundesteuer", None, 1, 0, 0), line("hundesteuer", Some("sha256:1"), 3, 2, 1)];
+    let dogs = [line("hundesteuer", None, 1, 0, (0, 0)), line("hundesteuer", Some("sha256:1"), 3, 2, (1, 1))];
     assert_eq!(store.controls(Some("hundesteuer")).await.unwrap(), dogs);
     assert_eq!(store.controls(Some("nothing")).await.unwrap(), []);
     let all = store.controls(None).await.unwrap();
-    assert_eq!((&all[..2], &all[2]), (&dogs[..], &line("wohngeld", Some("sha256:1"), 1, 0, 0)));
+    assert_eq!((&all[..2], &all[2]), (&dogs[..], &line("wohngeld", Some("sha256:1"), 1, 0, (0, 0))));
 }

@@ -66,13 +66,13 @@ const EXPECTED: &str = "
 waiting            waiting      waiting      withdrawn    waiting!     referred     waiting!     waiting
 referred           decided      decided      withdrawn    referred!    referred!    referred!    referred
 held               referred!    referred!    withdrawn    referred!    referred!    referred!    referred
-countersign        countersign! countersign! withdrawn    countersign! countersign! countersign! countersign
+countersign        referred     referred     withdrawn    countersign! countersign! countersign! countersign
 correction_needed  decided      decided      withdrawn    correction_needed! referred correction_needed! correction_needed
-hearing            decided      decided      withdrawn    hearing!     hearing!     referred     hearing
-decided            referred+    referred+    referred+    referred+    referred+    decided!     decided
-closed             referred+    referred+    referred+    referred+    referred+    closed!      closed
-withdrawn          withdrawn    withdrawn    withdrawn    withdrawn    withdrawn    withdrawn!   withdrawn
-forwarded          forwarded    forwarded    forwarded    forwarded    forwarded    forwarded!   forwarded
+hearing            hearing!     hearing!     withdrawn    hearing!     hearing!     referred     hearing
+decided            referred+    referred+    referred+    referred+    referred+    referred+    decided
+closed             referred+    referred+    referred+    referred+    referred+    referred+    closed
+withdrawn          referred+    referred+    withdrawn    referred+    referred+    referred+    withdrawn
+forwarded          referred+    referred+    referred+    referred+    referred+    referred+    forwarded
 ";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -56,6 +56,7 @@ pub fn officials() -> Vec<Official> {
         places: everywhere.clone().filter(|land| land != "09").collect(),
         services: Vec::new(),
         rights: rights.to_vec(),
+        teams: vec!["leitung".into()],
         deputy: Vec::new(),
     };
     let desk = [Right::Decide, Right::Countersign];
@@ -64,6 +65,7 @@ pub fn officials() -> Vec<Official> {
         official("Buchfink", &desk),
         official("Dohle", &desk),
         official("Eule", &[Right::Decide, Right::Countersign, Right::Lead, Right::Control]),
+        Official { teams: Vec::new(), ..official("Neu", &desk) },
         official("Technik", &[Right::Operate]),
         Official { places: vec!["09".into()], ..official("Fremd", &desk) },
         Official { places: everywhere.clone().collect(), ..official("Überall", &desk) },
@@ -86,7 +88,16 @@ fn sender() -> Sender {
 
 pub fn office(setting: &Setting) -> Office {
     let settings = Settings {
-        senders: vec![Arc::new(sender()), Arc::new(Sender { name: SenderName::new("other").unwrap(), ..sender() })],
+        senders: vec![
+            Arc::new(sender()),
+            Arc::new(Sender { name: SenderName::new("other").unwrap(), ..sender() }),
+            // A scanning office: it says when a letter came in.
+            Arc::new(Sender {
+                name: SenderName::new("post").unwrap(),
+                may_claim: vec!["received_at".into()],
+                ..sender()
+            }),
+        ],
         backdating_days: 30,
         risk: setting.risk.clone(),
         registers: setting.registers.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(),

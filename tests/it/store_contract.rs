@@ -32,6 +32,7 @@ contract!(
     migrating_again_and_at_once_changes_nothing,
     what_was_committed_can_be_read,
     a_second_commit_of_an_identity_is_raced_and_writes_nothing,
+    an_id_that_another_identity_has_is_refused,
     a_second_claim_of_an_ordinal_is_raced_and_writes_nothing,
     an_alias_answers_for_its_application,
     a_conflict_is_kept_beside_the_first,
@@ -143,6 +144,23 @@ async fn a_second_commit_of_an_identity_is_raced_and_writes_nothing(store: Arc<d
     );
     store.commit(all_of_b()).await.unwrap();
     assert!(store.status(id("b")).await.unwrap().is_some(), "without the other it gets through");
+}
+
+async fn an_id_that_another_identity_has_is_refused(store: Arc<dyn Store>) {
+    store.commit(granted("a", "1")).await.unwrap();
+    let mut other = together([granted("b", "2"), granted("a", "3")]);
+    other.cases.pop();
+    let answer = store.commit(other).await;
+    assert!(matches!(answer, Err(StoreError::Refused(_))), "no look-up would ever find it: {answer:?}");
+    nothing_of_b(&store).await;
+    raced(&store, granted("a", "1")).await;
+    // It has another identity since it was erased; a look-up finds it by that.
+    store.commit(Batch { erased: vec![crate::rows::erased("a")], ..Batch::default() }).await.unwrap();
+    raced(&store, granted("a", "1")).await;
+    let known =
+        store.look_up_ever(&[identity("1"), identity("2")], &["erased:a".into(), "erased:b".into()]).await.unwrap();
+    assert!(known[0].as_ref().is_some_and(|known| known.application_id == id("a") && known.is_erased()));
+    assert_eq!(known[1], None);
 }
 
 async fn a_second_claim_of_an_ordinal_is_raced_and_writes_nothing(store: Arc<dyn Store>) {

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use worker::StormSettings;
 use workflow::{Official, Risk};
 
+#[cfg(test)]
+mod samples;
+
 /// The settings file with its defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -20,10 +20,13 @@ impl Desk for PipelineDesk {
         seen: i64,
     ) -> Result<Stepped, DeskError> {
         let event = (id, CaseEvent::Commanded { command, by: by.clone(), seen });
-        match self.0.advance(&[event]).await.map_err(unavailable)?.pop() {
+        let stepped = self.0.advance(&[event]).await.map_err(unavailable)?.pop();
+        // Here comes no next batch that would note what was sent.
+        self.0.flush_marks().await;
+        match stepped {
             Some(Advanced::Done { version, state, step }) => Ok(Stepped { version, state, step }),
             Some(Advanced::Refused(refusal)) => Err(DeskError::Refused(refusal)),
-            Some(Advanced::Broken(text)) => Err(DeskError::Broken(text)),
+            Some(Advanced::Broken(text) | Advanced::Unstored(text)) => Err(DeskError::Broken(text)),
             Some(Advanced::Unknown) | None => Err(DeskError::Unknown),
         }
     }

@@ -28,6 +28,8 @@ struct Quality {
     drawn: i64,
     judged: i64,
     disagreed: i64,
+    /// Opened again for another reason before anybody had looked.
+    overtaken: i64,
     /// Share of disagreement among those judged, with its 95 per cent interval.
     disagreement: Option<Rate>,
 }
@@ -99,8 +101,8 @@ fn services(overview: &Overview) -> BTreeMap<String, Service> {
 
 fn quality(figures: ControlFigures) -> Quality {
     let disagreement = rate(figures.disagreed.unsigned_abs(), figures.judged.unsigned_abs());
-    let ControlFigures { service, rule_set, drawn, judged, disagreed } = figures;
-    Quality { service, rule_set, drawn, judged, disagreed, disagreement }
+    let ControlFigures { service, rule_set, drawn, judged, disagreed, overtaken } = figures;
+    Quality { service, rule_set, drawn, judged, disagreed, overtaken, disagreement }
 }
 
 fn text(report: &Report) -> Vec<String> {
@@ -129,16 +131,17 @@ fn text(report: &Report) -> Vec<String> {
     }
     if !report.quality.is_empty() {
         lines.push(
-            "\nsecond looks at what the machine decided: drawn, judged, disagreed, rate with 95 % interval".into(),
+            "\nsecond looks at what the machine decided: drawn, judged, disagreed, overtaken, rate with 95 % interval"
+                .into(),
         );
         lines.extend(report.quality.iter().map(|quality| {
             let rate = quality.disagreement.map_or_else(
                 || "nobody looked yet".to_owned(),
                 |r| format!("{:.1} % [{:.1} %, {:.1} %]", r.rate * 100.0, r.low * 100.0, r.high * 100.0),
             );
-            let Quality { service, rule_set, drawn, judged, disagreed, .. } = quality;
+            let Quality { service, rule_set, drawn, judged, disagreed, overtaken, .. } = quality;
             let set: String = rule_set.as_deref().unwrap_or("-").chars().take(SHORT_HASH).collect();
-            format!("{service:24}{set:14}{drawn:>7}{judged:>7}{disagreed:>7}  {rate}")
+            format!("{service:24}{set:14}{drawn:>7}{judged:>7}{disagreed:>7}{overtaken:>7}  {rate}")
         }));
     }
     lines

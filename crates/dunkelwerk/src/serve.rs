@@ -173,7 +173,7 @@ pub async fn start(wiring: Wiring) -> Result<Process, Failure> {
     Ok(Process { store, shutdown, address, tasks })
 }
 
-/// The role that makes time pass. Few processes have it, so questions are seldom put twice.
+/// The role that makes time pass. Several processes may have it.
 fn time(tasks: &mut JoinSet<()>, pipeline: &Arc<Pipeline>, wiring: &Wiring) {
     let p = pipeline.clone();
     tasks.spawn(async move { worker::housekeeping(&p).await });
@@ -184,6 +184,8 @@ fn time(tasks: &mut JoinSet<()>, pipeline: &Arc<Pipeline>, wiring: &Wiring) {
     tasks.spawn(async move { worker::tick(&p).await });
     let p = pipeline.clone();
     tasks.spawn(async move { worker::work_jobs(&p).await });
+    let p = pipeline.clone();
+    tasks.spawn(async move { worker::watch_figures(&p).await });
     let (p, names) = (pipeline.clone(), wiring.registers.names());
     tasks.spawn(async move { worker::watch_registers(&p, names).await });
     if !wiring.registers.asked.is_empty() {

@@ -139,6 +139,11 @@ pub struct Periods {
     pub remedy_months: i64,
     #[serde(rename = "rechtsbehelf_norm")]
     pub remedy_norm: String,
+    /// The same where the notice does not instruct about the remedy; nothing where no source says it.
+    #[serde(default, rename = "ohne_belehrung_monate")]
+    pub uninstructed_months: Option<i64>,
+    #[serde(default, rename = "ohne_belehrung_norm")]
+    pub _uninstructed_norm: Option<String>,
     /// A sentence for the official who opens a decided case again.
     #[serde(rename = "wiederaufnahme")]
     pub reopening: String,

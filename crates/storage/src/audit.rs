@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::rows::{
     ApplicationRow, AuditedCase, CaseRow, ChainedRow, DecisionRow, DocumentRow, LinkRow, Part, WitnessRow,
 };
-use crate::store::Chain;
+use crate::store::{Chain, Sequenced};
 use domain::ApplicationId;
 use sqlx::{FromRow, Row};
 use std::collections::BTreeMap;
@@ -65,14 +65,16 @@ macro_rules! audit {
             }
 
             /// The places for lines that have none, in a transaction that is alone at it (number, position, head), and
-            /// how many lines get none.
+            /// what became of all lines.
             pub(crate) async fn places(
                 tx: &mut $connection,
+                after: i64,
                 limit: u32,
                 chain: &Chain<'_>,
-            ) -> Result<(Vec<(i64, i64, Vec<u8>)>, u32), StoreError> {
+            ) -> Result<(Vec<(i64, i64, Vec<u8>)>, Sequenced), StoreError> {
                 let rows: Vec<ChainedRow> =
-                    sqlx::query_as("select * from audit where position is null order by seq limit $1")
+                    sqlx::query_as("select * from audit where position is null and seq > $1 order by seq limit $2")
+                        .bind(after)
                         .bind(i64::from(limit))
                         .fetch_all(&mut *tx)
                         .await?;
@@ -98,8 +100,15 @@ macro_rules! audit {
                         last.insert(land, Ok(Some(link)));
                     }
                 }
-                let refused = u32::try_from(rows.len() - places.len()).unwrap_or(u32::MAX);
-                Ok((places, refused))
+                let count = |rows: usize| u32::try_from(rows).unwrap_or(u32::MAX);
+                let placed = |seq: &i64| places.binary_search_by_key(seq, |(seq, ..)| *seq).is_ok();
+                let sequenced = Sequenced {
+                    chained: count(places.len()),
+                    refused: count(rows.len() - places.len()),
+                    last: rows.last().map(|row| row.seq),
+                    last_refused: rows.iter().rev().map(|row| row.seq).find(|seq| !placed(seq)),
+                };
+                Ok((places, sequenced))
             }
 
             pub(crate) async fn witness(pool: &$pool) -> Result<Option<WitnessRow>, StoreError> {

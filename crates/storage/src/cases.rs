@@ -11,39 +11,53 @@ use domain::ApplicationId;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-/// The ids under which more came for the applications that `$is` compares with: again, or with another content.
-macro_rules! second_ids {
-    ($is:literal) => {
-        concat!(
-            " in (select application_id from conflicts where original ",
-            $is,
-            " union all select alias from aliases where application_id ",
-            $is,
-            ")"
-        )
-    };
-}
-pub(crate) use second_ids;
-
-/// What retention deletes of the applications that `$is` compares with. Conflicts go last: they lead to other rows.
+/// What retention deletes of the applications that `$is` compares with. `$any` begins, `$end` ends a comparison with them and
+/// with the ids under which more came for them: again, or with another content. Conflicts go last: they lead to other rows.
 macro_rules! erasure {
-    ($is:literal) => {
+    ($is:literal, $any:literal, $end:literal) => {
         [
             concat!("delete from decisions where application_id ", $is),
             concat!("delete from documents where application_id ", $is),
             concat!("delete from questions where application_id ", $is),
             concat!("delete from tasks where application_id ", $is),
-            concat!("delete from outbox where application_id ", $is, " or application_id", second_ids!($is)),
-            concat!("delete from failures where application_id ", $is, " or application_id", second_ids!($is)),
+            erasure!("outbox", $is, $any, $end),
+            erasure!("failures", $is, $any, $end),
             concat!("delete from conflicts where original ", $is),
         ]
+    };
+    ($table:literal, $is:literal, $any:literal, $end:literal) => {
+        concat!(
+            "delete from ",
+            $table,
+            " where application_id ",
+            $any,
+            "(select application_id from conflicts where original ",
+            $is,
+            " union all select alias from aliases where application_id ",
+            $is,
+            ")",
+            $end
+        )
     };
 }
 pub(crate) use erasure;
 
-/// One module of reads for a pool type; `$texts!` makes rows with a text `value` of the JSON array in a parameter.
+/// The open questions of a register that are due, longest due first.
+macro_rules! due_questions {
+    ($lock:literal) => {
+        concat!(
+            "select * from questions where register = $1 and next_at <= $2 and ",
+            unparked!("questions", "$2"),
+            " order by next_at, question_id limit $3",
+            $lock
+        )
+    };
+}
+
+/// One module of reads for a pool type and its connection; `$texts!` makes rows with a text `value` of the JSON array in a
+/// parameter, `$lock` passes over rows that another transaction holds.
 macro_rules! reads {
-    ($database:ident, $pool:ty, $texts:ident) => {
+    ($database:ident, $pool:ty, $connection:ty, $texts:ident, $lock:literal) => {
         pub(crate) mod $database {
             use super::*;
 
@@ -187,12 +201,19 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(concat!(
-                    "select * from questions where register = $1 and next_at <= $2 and ",
-                    unparked!("questions", "$2"),
-                    " order by next_at, question_id limit $3"
-                ));
+                let rows = sqlx::query_as(due_questions!(""));
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?)
+            }
+
+            /// The same for who is about to put them: other transactions do not get them until this one ends.
+            pub(crate) async fn held_questions(
+                tx: &mut $connection,
+                register: &str,
+                now: Timestamp,
+                limit: u32,
+            ) -> Result<Vec<QuestionRow>, StoreError> {
+                let rows = sqlx::query_as(due_questions!($lock));
+                Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(tx).await?)
             }
 
             pub(crate) async fn waiting_questions(pool: &$pool) -> Result<Vec<WaitingQuestions>, StoreError> {
@@ -205,10 +226,11 @@ macro_rules! reads {
                 Ok(rows.fetch_all(pool).await?)
             }
 
-            pub(crate) async fn keep_early(pool: &$pool, row: &EarlyRow) -> Result<(), StoreError> {
-                sqlx::query(
+            /// The update changes nothing: without it nothing would be given back of a row that is there.
+            pub(crate) async fn keep_early(pool: &$pool, row: &EarlyRow) -> Result<EarlyRow, StoreError> {
+                let kept = sqlx::query_as(
                     "insert into early (key, sender, service, client_id, body, traceparent, arrived_at) \
-                     values ($1, $2, $3, $4, $5, $6, $7) on conflict (key) do nothing",
+                     values ($1, $2, $3, $4, $5, $6, $7) on conflict (key) do update set key = early.key returning *",
                 )
                 .bind(row.key)
                 .bind(&row.identity.sender)
@@ -216,10 +238,8 @@ macro_rules! reads {
                 .bind(&row.identity.client_id)
                 .bind(&row.body)
                 .bind(&row.traceparent)
-                .bind(Moment(row.arrived_at))
-                .execute(pool)
-                .await?;
-                Ok(())
+                .bind(Moment(row.arrived_at));
+                Ok(kept.fetch_one(pool).await?)
             }
 
             pub(crate) async fn ripe_early(pool: &$pool, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
@@ -248,8 +268,9 @@ macro_rules! reads {
                 service: Option<&str>,
             ) -> Result<Vec<ControlFigures>, StoreError> {
                 let rows = sqlx::query_as(
-                    "select service, rule_set, count(*) as drawn, count(judged_at) as judged, \
-                     count(case when not agreed then 1 end) as disagreed from controls \
+                    "select service, rule_set, count(*) as drawn, count(agreed) as judged, \
+                     count(case when not agreed then 1 end) as disagreed, \
+                     count(case when agreed is null then judged_at end) as overtaken from controls \
                      where service = coalesce(cast($1 as text), service) \
                      group by service, rule_set order by service, rule_set nulls first",
                 );
@@ -276,5 +297,5 @@ macro_rules! sqlite_texts {
     };
 }
 pub(crate) use sqlite_texts;
-reads!(postgres, sqlx::PgPool, postgres_texts);
-reads!(sqlite, sqlx::SqlitePool, sqlite_texts);
+reads!(postgres, sqlx::PgPool, sqlx::PgConnection, postgres_texts, " for update skip locked");
+reads!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, sqlite_texts, "");

@@ -17,9 +17,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether waiting and trying again can help.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Raced | Self::Unavailable(_))
+    /// An application has the id of one with another identity.
+    pub(crate) fn id_taken() -> Self {
+        Self::Refused("the id of an application is taken by another one".to_owned())
     }
 }
 

@@ -20,11 +20,11 @@ mod told;
 pub use error::StoreError;
 pub use postgres::PostgresStore;
 pub use rows::{
-    AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Batch, CaseBrief, CaseFilter, CaseRow, CaseView,
-    ChainedRow, ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow, DocumentRow, Dossier,
-    EarlyRow, ErasedRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased, LinkRow, OutboxRow,
-    Overview, OverviewLine, ParkRow, Part, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
-    TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    AliasRow, ApplicationRow, ArchiveRow, AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow,
+    CaseView, ChainedRow, ClaimRow, Committed, ConflictRow, ControlFigures, ControlRow, Dated, DecisionRow,
+    DocumentRow, Dossier, EarlyRow, ErasedRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased,
+    LinkRow, OutboxRow, Overview, OverviewLine, ParkRow, Part, QuestionRow, QueueRow, ReplayRow, Settled, Status,
+    StopRow, Stops, TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
 };
 pub use sqlite::SqliteStore;
 pub use store::{Chain, Lift, Noted, Sequenced, Store, open};

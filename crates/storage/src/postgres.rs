@@ -7,10 +7,9 @@ mod read;
 
 use crate::audit::postgres as audit;
 use crate::cases::postgres as cases;
-use crate::columns::Moment;
 use crate::narrow::postgres as narrow;
 use crate::rows::{
-    AuditRow, AuditedCase, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
     ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known,
     Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
     TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
@@ -77,6 +76,13 @@ impl Store for PostgresStore {
     async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError> {
         read::look_up(&self.pool, identities).await
     }
+    async fn look_up_ever(
+        &self,
+        identities: &[Identity],
+        tombstones: &[String],
+    ) -> Result<Vec<Option<Known>>, StoreError> {
+        read::look_up_ever(&self.pool, identities, tombstones).await
+    }
     async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError> {
         read::claims(&self.pool, digests).await
     }
@@ -106,16 +112,22 @@ impl Store for PostgresStore {
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
         cases::open_questions(&self.pool, register, now, limit).await
     }
+    async fn take_questions(
+        &self,
+        register: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<QuestionRow>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let rows = cases::held_questions(&mut tx, register, now, limit).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.question_id).collect();
+        queue::postpone(&mut tx, &ids, until, None).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
     async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError> {
-        sqlx::query(
-            "update questions set attempts = attempts + 1, next_at = $2, trouble = $3 where question_id = any($1)",
-        )
-        .bind(ids)
-        .bind(Moment(next_at))
-        .bind(trouble)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        queue::postpone(&mut *self.pool.acquire().await?, ids, next_at, trouble).await
     }
     async fn questions(&self, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError> {
         read::questions(&self.pool, ids).await
@@ -123,7 +135,7 @@ impl Store for PostgresStore {
     async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError> {
         cases::waiting_questions(&self.pool).await
     }
-    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError> {
+    async fn keep_early(&self, row: &EarlyRow) -> Result<EarlyRow, StoreError> {
         cases::keep_early(&self.pool, row).await
     }
     async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
@@ -232,22 +244,23 @@ impl Store for PostgresStore {
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         audit::commitments(&self.pool, land, after, limit).await
     }
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
+    async fn sequence(&self, after: i64, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.pool.begin().await?;
         // One sequencer for all processes; who is not it comes again in a second.
         let alone: bool = sqlx::query_scalar("select pg_try_advisory_xact_lock(hashtext('dunkelwerk audit chain'))")
             .fetch_one(&mut *tx)
             .await?;
-        let (places, refused) = if alone { audit::places(&mut tx, limit, chain).await? } else { Default::default() };
+        let places = if alone { audit::places(&mut tx, after, limit, chain).await? } else { Default::default() };
+        let (places, sequenced) = places;
         let (seqs, positions): (Vec<i64>, Vec<i64>) = places.iter().map(|(seq, position, _)| (*seq, *position)).unzip();
         let heads: Vec<Vec<u8>> = places.into_iter().map(|(_, _, head)| head).collect();
         let update = sqlx::query(
             "update audit set position = u.position, head = u.head from \
              unnest($1::bigint[], $2::bigint[], $3::bytea[]) as u(seq, position, head) where audit.seq = u.seq",
         );
-        let done = update.bind(seqs).bind(positions).bind(heads).execute(&mut *tx).await?;
+        update.bind(seqs).bind(positions).bind(heads).execute(&mut *tx).await?;
         tx.commit().await?;
-        Ok(Sequenced { chained: u32::try_from(done.rows_affected()).unwrap_or(u32::MAX), refused })
+        Ok(sequenced)
     }
     async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
         audit::strangers(&self.pool, lands).await
@@ -289,6 +302,9 @@ impl Store for PostgresStore {
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         shared::overview(&self.pool, now).await
+    }
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        shared::backlog(&self.pool).await
     }
     async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         cases::tasks(&self.pool, filter, offset, limit).await

@@ -36,6 +36,16 @@ pub struct Known {
     pub content: Digest,
 }
 
+/// What an erased application has in the place of its content.
+pub(crate) const ERASED: Digest = Digest([0; 32]);
+
+impl Known {
+    /// Its retention period is over: nothing is known of its content any more.
+    pub fn is_erased(&self) -> bool {
+        self.content == ERASED
+    }
+}
+
 /// The application as it came. Never changed.
 #[derive(Debug, Clone, FromRow)]
 pub struct ApplicationRow {
@@ -248,6 +258,20 @@ pub struct OverviewLine {
     pub outcome: String,
     pub automatic: bool,
     pub count: i64,
+}
+
+/// What is open, for who watches: cheap enough to be asked for all the time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct Backlog {
+    pub tasks: i64,
+    /// Open failures of every kind, what is only parked among them.
+    pub failures: i64,
+    /// Lines of the audit without a place in their chain.
+    pub audit: i64,
+    /// Messages committed but not yet confirmed.
+    pub results: i64,
+    /// What is parked and not lifted.
+    pub parked: i64,
 }
 
 /// Figures for the first page and for metrics.

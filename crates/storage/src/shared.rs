@@ -2,7 +2,7 @@
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{OutboxRow, Overview, OverviewLine, Status};
+use crate::rows::{Backlog, OutboxRow, Overview, OverviewLine, Status};
 use domain::ApplicationId;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -86,6 +86,18 @@ macro_rules! reads {
                     duplicates: figures.5,
                     conflicts: figures.6,
                 })
+            }
+
+            /// Each count is answered by an index that has only what is counted.
+            pub(crate) async fn backlog(pool: &$pool) -> Result<Backlog, StoreError> {
+                let row = sqlx::query_as(
+                    "select (select count(*) from tasks) as tasks, \
+                     (select count(*) from failures where state = 'open') as failures, \
+                     (select count(*) from audit where position is null) as audit, \
+                     (select count(*) from outbox where published_at is null) as results, \
+                     (select count(*) from parked where lifted_at is null) as parked",
+                );
+                Ok(row.fetch_one(pool).await?)
             }
 
             pub(crate) async fn archive(pool: &$pool, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -7,10 +7,9 @@ mod read;
 
 use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
-use crate::columns::Moment;
 use crate::narrow::sqlite as narrow;
 use crate::rows::{
-    AuditRow, AuditedCase, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
     ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known,
     Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
     TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
@@ -51,6 +50,8 @@ impl SqliteStore {
             // FULL: what was answered "accepted" survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
+            // What retention deletes is overwritten in the file, not only taken out of the tables.
+            .pragma("secure_delete", "on")
             .foreign_keys(true);
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await;
         let writer = writer.map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -73,6 +74,13 @@ impl Store for SqliteStore {
     }
     async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError> {
         read::look_up(&self.reader, identities).await
+    }
+    async fn look_up_ever(
+        &self,
+        identities: &[Identity],
+        tombstones: &[String],
+    ) -> Result<Vec<Option<Known>>, StoreError> {
+        read::look_up_ever(&self.reader, identities, tombstones).await
     }
     async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError> {
         read::claims(&self.reader, digests).await
@@ -105,16 +113,23 @@ impl Store for SqliteStore {
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError> {
         cases::open_questions(&self.reader, register, now, limit).await
     }
+    async fn take_questions(
+        &self,
+        register: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<QuestionRow>, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let rows = cases::held_questions(&mut tx, register, now, limit).await?;
+        let ids: Vec<Uuid> = rows.iter().map(|row| row.question_id).collect();
+        queue::postpone(&mut tx, &ids, until, None).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
     async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        for id in ids {
-            sqlx::query("update questions set attempts = attempts + 1, next_at = ?, trouble = ? where question_id = ?")
-                .bind(Moment(next_at))
-                .bind(trouble)
-                .bind(*id)
-                .execute(&mut *tx)
-                .await?;
-        }
+        queue::postpone(&mut tx, ids, next_at, trouble).await?;
         Ok(tx.commit().await?)
     }
     async fn questions(&self, ids: &[Uuid]) -> Result<Vec<QuestionRow>, StoreError> {
@@ -123,7 +138,7 @@ impl Store for SqliteStore {
     async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError> {
         cases::waiting_questions(&self.reader).await
     }
-    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError> {
+    async fn keep_early(&self, row: &EarlyRow) -> Result<EarlyRow, StoreError> {
         cases::keep_early(&self.writer, row).await
     }
     async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError> {
@@ -237,15 +252,15 @@ impl Store for SqliteStore {
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError> {
         audit::commitments(&self.reader, land, after, limit).await
     }
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
+    async fn sequence(&self, after: i64, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let (places, refused) = audit::places(&mut tx, limit, chain).await?;
+        let (places, sequenced) = audit::places(&mut tx, after, limit, chain).await?;
         for (seq, position, head) in &places {
             let update = sqlx::query("update audit set position = ?, head = ? where seq = ?");
             update.bind(position).bind(head).bind(seq).execute(&mut *tx).await?;
         }
         tx.commit().await?;
-        Ok(Sequenced { chained: u32::try_from(places.len()).unwrap_or(u32::MAX), refused })
+        Ok(sequenced)
     }
     async fn strangers(&self, lands: &[&str]) -> Result<Vec<i64>, StoreError> {
         audit::strangers(&self.reader, lands).await
@@ -287,6 +302,9 @@ impl Store for SqliteStore {
     }
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError> {
         shared::overview(&self.reader, now).await
+    }
+    async fn backlog(&self) -> Result<Backlog, StoreError> {
+        shared::backlog(&self.reader).await
     }
     async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError> {
         cases::tasks(&self.reader, filter, offset, limit).await

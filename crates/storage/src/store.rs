@@ -1,7 +1,7 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, AuditedCase, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
     ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known,
     Leased, LinkRow, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
     TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
@@ -20,6 +20,10 @@ pub struct Sequenced {
     pub chained: u32,
     /// Lines that were refused; they come again next time.
     pub refused: u32,
+    /// The number of the last line that was read; nothing where there was none.
+    pub last: Option<i64>,
+    /// That of the last one that was refused.
+    pub last_refused: Option<i64>,
 }
 
 /// Where a line of the audit stands behind the last place of its Land; nothing where the line is refused.
@@ -47,6 +51,13 @@ pub trait Store: Send + Sync + 'static {
 
     /// The applications known by these identities, in their order.
     async fn look_up(&self, identities: &[Identity]) -> Result<Vec<Option<Known>>, StoreError>;
+    /// The same for applications that may have been erased by now: known by their identity, or by the tombstone that stands
+    /// in the place of its key then ([`ErasedRow`](crate::ErasedRow)).
+    async fn look_up_ever(
+        &self,
+        identities: &[Identity],
+        tombstones: &[String],
+    ) -> Result<Vec<Option<Known>>, StoreError>;
     /// Earlier claims of once-only keys, by digest, in the order of their ordinals.
     async fn claims(&self, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError>;
     /// Writes one batch in one transaction.
@@ -54,6 +65,7 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Raced`]: an application, new case or claim was already there, or a case has another version than the
     /// one that was read, or the stop switches are others than the batch was evaluated under; nothing was written.
+    /// [`StoreError::Refused`]: among others, the id of an application is taken by one of another identity.
     async fn commit(&self, batch: Batch) -> Result<Committed, StoreError>;
     /// How often each key was attempted so far, in order.
     async fn attempts(&self, keys: &[Digest]) -> Result<Vec<u32>, StoreError>;
@@ -73,6 +85,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Open questions that are not parked and to be put to a register by now, longest due first.
     async fn open_questions(&self, register: &str, now: Timestamp, limit: u32) -> Result<Vec<QuestionRow>, StoreError>;
+    /// The same, put off until a time after one more attempt, so that no other process gets them; as they were before.
+    async fn take_questions(
+        &self,
+        register: &str,
+        now: Timestamp,
+        until: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<QuestionRow>, StoreError>;
     /// Puts questions off after one more attempt, with what went wrong.
     async fn postpone(&self, ids: &[Uuid], next_at: Timestamp, trouble: Option<&str>) -> Result<(), StoreError>;
     /// Those of these questions that are open, in their order.
@@ -80,8 +100,8 @@ pub trait Store: Send + Sync + 'static {
     /// Open questions by register, in the order of their names.
     async fn waiting_questions(&self) -> Result<Vec<WaitingQuestions>, StoreError>;
 
-    /// Keeps a message until its application is there; once a key.
-    async fn keep_early(&self, row: &EarlyRow) -> Result<(), StoreError>;
+    /// Keeps a message until its application is there, once a key; gives back what is kept under it.
+    async fn keep_early(&self, row: &EarlyRow) -> Result<EarlyRow, StoreError>;
     /// Early messages whose application is there now, in the order in which they came.
     async fn ripe_early(&self, limit: u32) -> Result<Vec<EarlyRow>, StoreError>;
     /// Early messages from before a time whose application is still not there, in the order in which they came.
@@ -143,10 +163,10 @@ pub trait Store: Send + Sync + 'static {
     /// there was something; returns how many rows.
     async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError>;
 
-    /// Gives up to `limit` lines of the audit that have none their place, in one transaction: `chain` says it from the
-    /// line and the last place of its Land, or refuses the line, which then stays without. Nothing where another process
-    /// is at it.
-    async fn sequence(&self, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
+    /// Gives up to `limit` lines of the audit that have none their place, those with a number above `after`, in one
+    /// transaction: `chain` says it from the line and the last place of its Land, or refuses the line, which then stays
+    /// without. Nothing where another process is at it.
+    async fn sequence(&self, after: i64, limit: u32, chain: &Chain<'_>) -> Result<Sequenced, StoreError>;
     /// Places and commitments of a Land behind a place, in their order.
     async fn commitments(&self, land: &str, after: i64, limit: u32) -> Result<Vec<(i64, Vec<u8>)>, StoreError>;
     /// Numbers of chained lines that belong to none of these Lands.
@@ -176,6 +196,7 @@ pub trait Store: Send + Sync + 'static {
     /// Forgets attempt counts last touched before a time; returns how many.
     async fn forget_attempts(&self, before: Timestamp) -> Result<u64, StoreError>;
     async fn overview(&self, now: Timestamp) -> Result<Overview, StoreError>;
+    async fn backlog(&self) -> Result<Backlog, StoreError>;
     /// Open tasks, oldest first.
     async fn tasks(&self, filter: &TaskFilter, offset: u32, limit: u32) -> Result<Vec<TaskRow>, StoreError>;
     /// What second looks found, of one service or of all.

@@ -76,7 +76,12 @@ impl Program {
 
     /// Starts `serve` on a free port and waits until it listens.
     pub fn serve(&self) -> Result<Running> {
-        let mut command = self.command(&["serve"]);
+        self.serve_as(&[])
+    }
+
+    /// The same with more arguments.
+    pub fn serve_as(&self, arguments: &[&str]) -> Result<Running> {
+        let mut command = self.command(&[&["serve"], arguments].concat());
         command.env("DUNKELWERK_LISTEN", "127.0.0.1:0").stdin(Stdio::null()).stdout(Stdio::null());
         let mut child = command.spawn()?;
         let stderr = child.stderr.take().context("standard error")?;

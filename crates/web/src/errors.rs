@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 39] = [
+const CODES: [Code; 46] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -107,6 +107,13 @@ const CODES: [Code; 39] = [
         "The id was used for an application or message with other content.",
         "Use a new id for a new \
         one; the same may be sent again at any time.",
+    ),
+    code(
+        "message_conflict",
+        409,
+        "Over RabbitMQ, or where both came at the same time: the id was used for a message with other content. It is kept, \
+        but was not heard.",
+        "Use a new id for a new message; an operator can retry it under another one.",
     ),
     code(
         "stale",
@@ -184,15 +191,51 @@ const CODES: [Code; 39] = [
         "The answer took longer than 30 seconds; perhaps it was done.",
         "Look, or send it again; what has an id with the same one.",
     ),
-    code("unknown_sender", 0, "Over RabbitMQ: the user of the message is no configured sender.", "Configure it."),
+    code(
+        "unknown_sender",
+        0,
+        "The RabbitMQ user of the message is no configured sender.",
+        "Configure it, then send once more.",
+    ),
     code(
         "store_refused",
         0,
-        "Over RabbitMQ: the database cannot keep this application.",
-        "See the dead letter's detail.",
+        "The database cannot keep this application.",
+        "See its reason; mend the database, then retry.",
     ),
-    code("case_refused", 0, "Over RabbitMQ: the case cannot take this message.", "See the dead letter's detail."),
-    code("attempts_exhausted", 0, "Over RabbitMQ: processing failed again and again.", "See the dead letter's cause."),
+    code("case_refused", 0, "The case cannot take this message.", "See its reason."),
+    code("attempts_exhausted", 0, "Processing began again and again and never ended.", "Look at the body, then retry."),
+    code(
+        "unreadable_answer",
+        0,
+        "What came as a register's answer is none.",
+        "Mend the register; its question is put again by itself.",
+    ),
+    code(
+        "foreign_answer",
+        0,
+        "Somebody answers for a register whose amqp_user they are not.",
+        "Find out who; the question stays open.",
+    ),
+    code(
+        "parked",
+        0,
+        "The service is parked: what arrives is kept, nothing of it is decided.",
+        "It is tried when the service is lifted.",
+    ),
+    code("rule_error", 0, "A rule ended with an error; a person has the case.", "Mend the rule, then retry."),
+    code(
+        "rule_incomplete",
+        0,
+        "A rule did not record a check that it must record; a person has the case.",
+        "Mend the rule, then retry.",
+    ),
+    code(
+        "question_refused",
+        0,
+        "The register refuses the question; the reason is in its words.",
+        "Ask the register; the question is put again every hour.",
+    ),
 ];
 
 #[cfg(test)]
@@ -225,6 +268,7 @@ mod tests {
             Refusal::Forbidden(""),
             Refusal::State { state: "", text: "" },
             Refusal::Invalid(text()),
+            Refusal::MessageConflict,
             Refusal::NoFlow(text()),
         ];
         let own = [
@@ -236,6 +280,7 @@ mod tests {
             Problem::NoCommand(Rejection::NotAnObject),
             Problem::Query(text()),
             Problem::Conflict { first: ApplicationId(uuid::Uuid::nil()) },
+            Problem::Erased { first: ApplicationId(uuid::Uuid::nil()) },
             Problem::MessageConflict,
             Problem::QueueUnavailable,
             Problem::StoreUnavailable,

@@ -32,6 +32,10 @@ pub(crate) enum Problem {
     Conflict {
         first: ApplicationId,
     },
+    /// The id was taken by an application that is erased by now.
+    Erased {
+        first: ApplicationId,
+    },
     /// The id is taken by a message with other content.
     MessageConflict,
     QueueUnavailable,
@@ -107,14 +111,18 @@ impl Problem {
                 StatusCode::BAD_REQUEST
             }
             Self::Refused { refusal, .. } => match refusal {
-                Refusal::Stale { .. } | Refusal::Taken { .. } | Refusal::State { .. } => StatusCode::CONFLICT,
+                Refusal::Stale { .. } | Refusal::Taken { .. } | Refusal::State { .. } | Refusal::MessageConflict => {
+                    StatusCode::CONFLICT
+                }
                 Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
                 Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::NoFlow(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::Conflict { .. } | Self::MessageConflict | Self::OldCase | Self::TooManyMessages => {
-                StatusCode::CONFLICT
-            }
+            Self::Conflict { .. }
+            | Self::Erased { .. }
+            | Self::MessageConflict
+            | Self::OldCase
+            | Self::TooManyMessages => StatusCode::CONFLICT,
             Self::QueueUnavailable | Self::StoreUnavailable | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnknownApplication
             | Self::UnknownCase
@@ -135,7 +143,7 @@ impl Problem {
             Self::Rejected(rejection) | Self::NoMessage(rejection) | Self::NoCommand(rejection) => rejection.code(),
             Self::Query(_) => "invalid_query",
             Self::Refused { refusal, .. } => refusal.code(),
-            Self::Conflict { .. } | Self::MessageConflict => "id_conflict",
+            Self::Conflict { .. } | Self::Erased { .. } | Self::MessageConflict => "id_conflict",
             Self::QueueUnavailable => "queue_unavailable",
             Self::StoreUnavailable => "store_unavailable",
             Self::UnknownApplication => "unknown_application",
@@ -168,9 +176,10 @@ impl Problem {
                 Refusal::Forbidden(_) => "The right is missing",
                 Refusal::State { .. } => "The case does not allow it as it stands",
                 Refusal::Invalid(_) => "The command is incomplete or wrong",
+                Refusal::MessageConflict => "The id is taken by another message",
                 Refusal::NoFlow(_) => "The workflow of the case is not loaded",
             },
-            Self::Conflict { .. } => "The id is taken by another application",
+            Self::Conflict { .. } | Self::Erased { .. } => "The id is taken by another application",
             Self::MessageConflict => "The id is taken by another message",
             Self::QueueUnavailable | Self::StoreUnavailable => "A part of the service is not reachable",
             Self::UnknownApplication => "There is no such application",
@@ -219,6 +228,9 @@ impl Problem {
             Self::Conflict { first } => format!(
                 "application {first} was sent with this id and other content; use a new id for a new application"
             ),
+            Self::Erased { first } => format!(
+                "application {first} had this id and was erased when its retention period was over; use a new id"
+            ),
             Self::QueueUnavailable => "nothing was taken in; send it again with the same id in a few seconds".into(),
             Self::StoreUnavailable => "the store does not answer now; ask again in a few seconds".into(),
             Self::UnknownApplication => {
@@ -242,7 +254,7 @@ impl Problem {
 
     pub(crate) fn body(&self) -> ProblemBody {
         let application_id = match self {
-            Self::Conflict { first } => Some(*first),
+            Self::Conflict { first } | Self::Erased { first } => Some(*first),
             _ => None,
         };
         let winner = match self {

@@ -28,6 +28,8 @@ pub enum Advanced {
     Unknown,
     /// What is stored cannot be read; an operator has to look.
     Broken(String),
+    /// The store refuses what the step writes, or what it reads; an operator has to look.
+    Unstored(String),
 }
 
 /// Pause before a case is stepped again that another was ahead of, and how often.
@@ -66,11 +68,12 @@ impl Pipeline {
         self.store.commit(carry_out::batch(effects, (self.runtime.clock)())).await.map(drop)
     }
 
-    /// Steps different cases: all at once, or one by one where others are at some of them.
+    /// Steps different cases: all at once, or one by one where others are at some of them or the store refuses one.
     async fn round(&self, all: &[(ApplicationId, CaseEvent)], indices: &[usize]) -> Result<Vec<Advanced>, StoreError> {
         let events: Vec<&(ApplicationId, CaseEvent)> = indices.iter().filter_map(|i| all.get(*i)).collect();
         match self.attempt(&events).await {
-            Err(StoreError::Raced) => {}
+            Err(StoreError::Raced) => self.lost().await?,
+            Err(StoreError::Refused(_)) => {}
             done => return done,
         }
         let mut results = Vec::with_capacity(events.len());
@@ -82,19 +85,27 @@ impl Pipeline {
 
     async fn alone(&self, event: &(ApplicationId, CaseEvent)) -> Result<Vec<Advanced>, StoreError> {
         for _ in 0..TRIES {
-            self.metrics.raced.inc();
-            tokio::time::sleep(RACED).await;
-            self.learn_stops().await?;
             match self.attempt(&[event]).await {
-                Err(StoreError::Raced) => {}
+                Err(StoreError::Raced) => self.lost().await?,
+                Err(StoreError::Refused(why)) => return Ok(vec![Advanced::Unstored(why)]),
                 done => return done,
             }
         }
         Err(StoreError::Unavailable("a case is written by others all the time".into()))
     }
 
-    /// One transaction.
-    async fn attempt(&self, events: &[&(ApplicationId, CaseEvent)]) -> Result<Vec<Advanced>, StoreError> {
+    /// Lets whoever was first finish, and learns what changed.
+    pub(crate) async fn lost(&self) -> Result<(), StoreError> {
+        self.metrics.raced.inc();
+        tokio::time::sleep(RACED).await;
+        self.learn_stops().await
+    }
+
+    /// One transaction over different cases.
+    ///
+    /// # Errors
+    /// As a commit; nothing was written.
+    pub(crate) async fn attempt(&self, events: &[&(ApplicationId, CaseEvent)]) -> Result<Vec<Advanced>, StoreError> {
         let office = (self.office)();
         let ids: Vec<ApplicationId> = events.iter().map(|(id, _)| *id).collect();
         let rows = self.store.dossiers(&ids).await?;
@@ -155,6 +166,7 @@ impl Pipeline {
             return Ok(results);
         }
         let committed = self.store.commit(batch).await?;
+        self.metrics.decided(&committed);
         self.send(committed.outbox()).await;
         self.weather(&outcomes(&committed)).await;
         Ok(results)

@@ -1,12 +1,11 @@
 //! The applications of one batch: what each is, which keys it has, and what was already evaluated for it.
 
-use crate::pipeline::Pipeline;
 use crate::spans::{self, Process};
 use domain::ApplicationId;
 use opentelemetry::trace::SpanKind;
 use std::collections::HashMap;
 use std::sync::Arc;
-use storage::{Identity, Known, StoreError};
+use storage::{Identity, Known};
 use uuid::Uuid;
 use workflow::{Effect, Event, Office, OnceKey, Submission, Surroundings, Validated};
 
@@ -20,18 +19,26 @@ pub(crate) struct Item {
     pub process: Option<Process>,
 }
 
-/// What was evaluated for a batch that another worker made start again: only what its facts changed for is evaluated
-/// a second time.
+/// What was evaluated for a batch that another worker makes start again and again: only what its facts changed for is
+/// evaluated once more. The first time, which is mostly the only one, nothing is copied for it.
 #[derive(Default)]
-pub(crate) struct Memory(HashMap<usize, (std::mem::Discriminant<Event>, Surroundings, Vec<Effect>)>);
+pub(crate) struct Memory {
+    keeping: bool,
+    kept: HashMap<usize, (std::mem::Discriminant<Event>, Surroundings, Vec<Effect>)>,
+}
 
 impl Memory {
     pub fn recall(&self, index: usize, event: &Event, surroundings: &Surroundings) -> Option<Vec<Effect>> {
-        let (kind, facts, effects) = self.0.get(&index)?;
+        let (kind, facts, effects) = self.kept.get(&index)?;
         (*kind == std::mem::discriminant(event) && facts == surroundings).then(|| effects.clone())
     }
-    pub fn keep(&mut self, index: usize, event: &Event, surroundings: Surroundings, effects: Vec<Effect>) {
-        self.0.insert(index, (std::mem::discriminant(event), surroundings, effects));
+    pub fn keep(&mut self, index: usize, event: &Event, surroundings: Surroundings, effects: &[Effect]) {
+        if self.keeping {
+            self.kept.insert(index, (std::mem::discriminant(event), surroundings, effects.to_vec()));
+        }
+    }
+    pub fn keep_from_now_on(&mut self) {
+        self.keeping = true;
     }
 }
 
@@ -43,27 +50,10 @@ pub(crate) fn identity(submission: &Submission) -> Identity {
     }
 }
 
-impl Pipeline {
-    /// What is known of these applications: by the sender's key, or by what stands for it where it was erased.
-    pub(crate) async fn known(
-        &self,
-        office: &Office,
-        items: &[Item],
-        identities: &[Identity],
-    ) -> Result<Vec<Option<Known>>, StoreError> {
-        let mut known = self.store.look_up(identities).await?;
-        let erased = |((item, identity), known): ((&Item, &Identity), &Option<Known>)| {
-            let envelope = &item.submission.envelope;
-            let tombstone = office.tombstone(&item.submission.sender.name, &envelope.service, &envelope.id);
-            known.is_none().then(|| Identity { client_id: tombstone.as_str().to_owned(), ..identity.clone() })
-        };
-        let erased: Vec<Identity> = items.iter().zip(identities).zip(&known).filter_map(erased).collect();
-        let mut found = self.store.look_up(&erased).await?.into_iter();
-        for slot in known.iter_mut().filter(|slot| slot.is_none()) {
-            *slot = found.next().flatten();
-        }
-        Ok(known)
-    }
+/// What stands for the sender's key where the application was erased.
+pub(crate) fn tombstone(office: &Office, submission: &Submission) -> String {
+    let envelope = &submission.envelope;
+    office.tombstone(&submission.sender.name, &envelope.service, &envelope.id).as_str().to_owned()
 }
 
 /// What each item is: new, the same again, or another content under a taken id. `None`: our own, already decided.
@@ -91,7 +81,8 @@ pub(crate) fn events(
             }
             Some(first) if first.application_id == submission.application_id => None,
             Some(first) if first.content == submission.content && item.anonymous && item.redelivered => None,
-            Some(first) if first.content == submission.content => {
+            // Whatever comes under an id whose application was erased, nothing of it is kept: nobody would ever erase it.
+            Some(first) if first.content == submission.content || first.is_erased() => {
                 Some(Event::Repeated { submission: submission.clone(), original: first.application_id })
             }
             Some(first) => {

@@ -178,7 +178,7 @@ fn control_row(c: Control) -> ControlRow {
         rule_set: c.rule_set,
         drawn_at: c.drawn_at,
         official: judged.as_ref().map(|j| j.by.clone()),
-        agreed: judged.as_ref().map(|j| j.agreed),
+        agreed: judged.as_ref().and_then(|j| j.agreed),
         judged_at: judged.map(|j| j.at),
     }
 }

@@ -1,11 +1,12 @@
 //! A message as the pipeline sees it, wherever it came from, and the only two ways to be done with it.
 
+use crate::causes;
 use async_trait::async_trait;
 use domain::ApplicationId;
 use jiff::Timestamp;
 use storage::OutboxRow;
 use uuid::Uuid;
-use workflow::Rejection;
+use workflow::{Refusal, Rejection};
 
 /// One message from a source, not yet settled.
 #[derive(Debug, Clone)]
@@ -51,29 +52,42 @@ impl From<Rejection> for Cause {
     }
 }
 
+impl From<Refusal> for Cause {
+    /// A message that its case does not take.
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::MessageConflict => Self { code: refusal.code(), detail: refusal.to_string() },
+            _ => Self::case_refused(refusal.to_string()),
+        }
+    }
+}
+
 impl Cause {
     /// It was tried again and again, at last alone, and never got through.
     pub fn attempts_exhausted(attempts: u32) -> Self {
-        Self { code: "attempts_exhausted", detail: format!("evaluation was begun {attempts} times and never ended") }
+        Self {
+            code: causes::ATTEMPTS_EXHAUSTED,
+            detail: format!("evaluation was begun {attempts} times and never ended"),
+        }
     }
     /// A message about a case that is not there, or not its sender's.
     pub fn unknown_case() -> Self {
-        Self { code: "unknown_case", detail: "this sender has no application of that id or key".into() }
+        Self { code: causes::UNKNOWN_CASE, detail: "this sender has no application of that id or key".into() }
     }
     /// The case cannot take it.
     pub fn case_refused(detail: String) -> Self {
-        Self { code: "case_refused", detail }
+        Self { code: causes::CASE_REFUSED, detail }
     }
     /// What came on the way of registers' answers is none.
     pub fn unreadable_answer(detail: &str) -> Self {
-        Self { code: "unreadable_answer", detail: detail.to_owned() }
+        Self { code: causes::UNREADABLE_ANSWER, detail: detail.to_owned() }
     }
     /// Somebody answers for a register that they are not.
     pub fn foreign_answer(register: &str, user: &str) -> Self {
-        Self { code: "foreign_answer", detail: format!("the user {user:?} may not answer for {register}") }
+        Self { code: causes::FOREIGN_ANSWER, detail: format!("the user {user:?} may not answer for {register}") }
     }
     pub fn store_refused(detail: String) -> Self {
-        Self { code: "store_refused", detail }
+        Self { code: causes::STORE_REFUSED, detail }
     }
 }
 

@@ -2,6 +2,7 @@
 //! same row; what works after all ends it.
 
 use crate::advance::Advanced;
+use crate::causes;
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::metrics::Word;
 use crate::pipeline::Pipeline;
@@ -13,8 +14,6 @@ use storage::{FailureRow, Identity, QuestionRow, StoreError};
 use uuid::Uuid;
 use workflow::Office;
 
-/// The cause of what is kept while its service is parked.
-pub(crate) const PARKED: &str = "parked";
 /// Rows in one statement: each may have a body as large as a message can be.
 const AT_ONCE: usize = 32;
 /// Pause while the broker does not take a dead letter.
@@ -64,10 +63,10 @@ pub(crate) fn rule_trouble(decision: &Decision) -> Option<(&'static str, String)
         return None;
     }
     if let Some(error) = decision.trace.as_ref().and_then(|trace| trace.error.clone()) {
-        return Some(("rule_error", error));
+        return Some((causes::RULE_ERROR, error));
     }
     let gate = referral.gates.iter().find(|gate| gate.reason == ReferralReason::RuleError);
-    Some(("rule_incomplete", gate.map_or_else(String::new, |gate| gate.text.clone())))
+    Some((causes::RULE_INCOMPLETE, gate.map_or_else(String::new, |gate| gate.text.clone())))
 }
 
 /// The failure of a decision that a rule could not make.
@@ -88,7 +87,7 @@ pub(crate) fn question(question: &QuestionRow, why: &str, now: Timestamp) -> Fai
         application_id: Some(question.application_id),
         service: Some(question.service.clone()),
         ars: Some(question.ars.clone()),
-        ..row(question_id(question.question_id), "question", "question_refused", &detail, now)
+        ..row(question_id(question.question_id), "question", causes::QUESTION_REFUSED, &detail, now)
     }
 }
 
@@ -97,7 +96,8 @@ pub(crate) fn trouble(advanced: &Advanced) -> Option<(&'static str, String)> {
     match advanced {
         Advanced::Done { .. } | Advanced::Unknown => None,
         Advanced::Refused(refusal) => Some((refusal.code(), refusal.to_string())),
-        Advanced::Broken(text) => Some(("broken_case", text.clone())),
+        Advanced::Broken(text) => Some((causes::BROKEN_CASE, text.clone())),
+        Advanced::Unstored(text) => Some((causes::STORE_REFUSED, text.clone())),
     }
 }
 
@@ -114,7 +114,12 @@ pub(crate) async fn stuck(pipeline: &Pipeline, results: &[(ApplicationId, Advanc
         return Ok(());
     }
     let ids: Vec<ApplicationId> = stuck.iter().map(|(id, _)| *id).collect();
-    let (dossiers, now) = (pipeline.store.dossiers(&ids).await?, (pipeline.runtime.clock)());
+    let dossiers = match pipeline.store.dossiers(&ids).await {
+        // What cannot be read is a failure all the same, without its place.
+        Err(StoreError::Refused(_)) => vec![None; ids.len()],
+        dossiers => dossiers?,
+    };
+    let now = (pipeline.runtime.clock)();
     let row = |((id, (cause, detail)), dossier): ((ApplicationId, (&str, String)), Option<storage::Dossier>)| {
         tracing::error!(application.id = %id, cause, "a case cannot be stepped");
         let case = dossier.map(|dossier| dossier.case);
@@ -242,7 +247,7 @@ impl Pipeline {
                 Disposition::Ack | Disposition::Hold => {}
                 Disposition::Parked(why) => {
                     self.metrics.parked.inc();
-                    letters.push((delivery, Cause { code: PARKED, detail: why.clone() }));
+                    letters.push((delivery, Cause { code: causes::PARKED, detail: why.clone() }));
                 }
                 Disposition::DeadLetter(cause) => {
                     if !self.bury(delivery, cause).await {

@@ -3,15 +3,19 @@
 use crate::advance::Advanced;
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::parking::Parked;
+use crate::patience::GivenUp;
 use crate::pipeline::{Pipeline, set};
 use domain::ApplicationId;
 use std::time::Duration;
-use storage::{EarlyRow, Identity};
-use workflow::{About, CaseEvent, CaseMessage, Office};
+use storage::{EarlyRow, Identity, StoreError};
+use workflow::{About, CaseEvent, CaseMessage, Office, Refusal, same_message};
 
 /// How often and how long a message waits for the case that it names.
 const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(250);
+
+/// A readable message, with the place of its delivery.
+type Heard = (usize, CaseMessage);
 
 impl Pipeline {
     /// Hears the messages among the deliveries; says for each how to settle it.
@@ -23,7 +27,7 @@ impl Pipeline {
         parked: &Parked,
         dispositions: &mut [Disposition],
     ) {
-        let mut heard = Vec::with_capacity(indices.len());
+        let mut heard: Vec<Heard> = Vec::with_capacity(indices.len());
         for index in indices {
             let Some(delivery) = deliveries.get(*index) else { continue };
             let sender = delivery.sender.as_deref().and_then(|name| office.sender_by_name(name));
@@ -36,24 +40,45 @@ impl Pipeline {
         if heard.is_empty() {
             return;
         }
-        let Some(cases) = self.held(|| self.find(&heard)).await else { return };
+        // All at once; where the store refuses something of them one by one, so that neighbours are heard.
+        let mut groups = vec![&heard[..]];
+        while let Some(group) = groups.pop() {
+            match (self.settle(deliveries, group, parked, dispositions).await, group) {
+                (Ok(()), _) => {}
+                (Err(GivenUp::Shutdown), _) => return,
+                (Err(GivenUp::Refused(why)), [(index, _)]) => {
+                    set(dispositions, *index, Disposition::DeadLetter(Cause::store_refused(why)));
+                }
+                (Err(GivenUp::Refused(_)), many) => groups.extend(many.chunks(1).rev()),
+            }
+        }
+    }
+
+    async fn settle(
+        &self,
+        deliveries: &[Delivery],
+        heard: &[Heard],
+        parked: &Parked,
+        dispositions: &mut [Disposition],
+    ) -> Result<(), GivenUp> {
+        let cases = self.insist(|| self.find(heard)).await?;
         let mut known = Vec::with_capacity(heard.len());
-        for ((index, message), case) in heard.into_iter().zip(cases) {
+        for ((index, message), case) in heard.iter().zip(cases) {
             match case {
-                Some(id) => known.push((index, (id, CaseEvent::Said(message)))),
+                Some(id) => known.push((*index, (id, CaseEvent::Said(message.clone())))),
                 None => {
-                    let traceparent = deliveries.get(index).and_then(|delivery| delivery.traceparent.clone());
-                    let Some(early) = early(&message, traceparent) else { continue };
-                    if self.held(|| self.store.keep_early(&early)).await.is_none() {
-                        return;
-                    }
-                    set(dispositions, index, Disposition::Ack);
+                    let traceparent = deliveries.get(*index).and_then(|delivery| delivery.traceparent.clone());
+                    let Some(early) = early(message, traceparent) else { continue };
+                    let kept = self.insist(|| self.store.keep_early(&early)).await?;
+                    let same = kept.identity == early.identity && same_message(&kept.body, &early.body);
+                    let conflict = || Disposition::DeadLetter(Refusal::MessageConflict.into());
+                    set(dispositions, *index, if same { Disposition::Ack } else { conflict() });
                 }
             }
         }
         if !parked.is_empty() {
             let ids: Vec<ApplicationId> = known.iter().map(|(_, (id, _))| *id).collect();
-            let Some(dossiers) = self.held(|| self.store.dossiers(&ids)).await else { return };
+            let dossiers = self.insist(|| self.store.dossiers(&ids)).await?;
             let whys = dossiers.into_iter().map(|dossier| parked.over_case(&dossier?.case));
             let mut free = Vec::with_capacity(known.len());
             for (one, why) in known.into_iter().zip(whys) {
@@ -66,22 +91,24 @@ impl Pipeline {
         }
         let (indices, events): (Vec<usize>, Vec<_>) = known.into_iter().unzip();
         let awaited: Vec<bool> = indices.iter().map(|i| deliveries.get(*i).is_some_and(promised)).collect();
-        let Some(results) = self.say(&events, &awaited).await else { return };
+        let results = self.say(&events, &awaited).await?;
         for (index, result) in indices.into_iter().zip(results) {
             let disposition = match result {
                 Advanced::Done { .. } => Disposition::Ack,
                 Advanced::Unknown => Disposition::DeadLetter(Cause::unknown_case()),
-                Advanced::Refused(refusal) => Disposition::DeadLetter(Cause::case_refused(refusal.to_string())),
+                Advanced::Refused(refusal) => Disposition::DeadLetter(refusal.into()),
                 Advanced::Broken(text) => Disposition::DeadLetter(Cause::case_refused(text)),
+                Advanced::Unstored(text) => Disposition::DeadLetter(Cause::store_refused(text)),
             };
             set(dispositions, index, disposition);
         }
+        Ok(())
     }
 
     /// Steps cases by messages. What was `promised` to a sender waits a little for its case: a message may overtake an
-    /// application that another batch is about to commit. `None` on shutdown.
-    async fn say(&self, events: &[(ApplicationId, CaseEvent)], promised: &[bool]) -> Option<Vec<Advanced>> {
-        let mut results = self.held(|| self.advance(events)).await?;
+    /// application that another batch is about to commit.
+    async fn say(&self, events: &[(ApplicationId, CaseEvent)], promised: &[bool]) -> Result<Vec<Advanced>, GivenUp> {
+        let mut results = self.insist(|| self.advance(events)).await?;
         for _ in 0..LOOKS {
             let open = results.iter().zip(promised).enumerate();
             let open: Vec<usize> = open.filter(|(_, (r, p))| **r == Advanced::Unknown && **p).map(|(i, _)| i).collect();
@@ -90,18 +117,18 @@ impl Pipeline {
             }
             tokio::time::sleep(PAUSE).await;
             let again: Vec<_> = open.iter().filter_map(|i| events.get(*i).cloned()).collect();
-            let found = self.held(|| self.advance(&again)).await?;
+            let found = self.insist(|| self.advance(&again)).await?;
             for (index, result) in open.into_iter().zip(found) {
                 if let Some(slot) = results.get_mut(index) {
                     *slot = result;
                 }
             }
         }
-        Some(results)
+        Ok(results)
     }
 
     /// The cases that messages speak of; nothing where the application has not come yet.
-    async fn find(&self, heard: &[(usize, CaseMessage)]) -> Result<Vec<Option<ApplicationId>>, storage::StoreError> {
+    async fn find(&self, heard: &[Heard]) -> Result<Vec<Option<ApplicationId>>, StoreError> {
         let keyed = |message: &CaseMessage| match &message.about {
             About::Id(_) => None,
             About::Key(service, id) => Some(Identity {
@@ -112,7 +139,7 @@ impl Pipeline {
         };
         let identities: Vec<Identity> = heard.iter().filter_map(|(_, message)| keyed(message)).collect();
         let mut found = self.store.look_up(&identities).await?.into_iter();
-        let case = |(_, message): &(usize, CaseMessage)| match &message.about {
+        let case = |(_, message): &Heard| match &message.about {
             About::Id(id) => Some(*id),
             About::Key(..) => found.next().flatten().map(|known| known.application_id),
         };

@@ -19,7 +19,6 @@ impl Pipeline {
     /// The careful lane: attempts are counted before evaluation and forgotten when it ended; groups shrink with them.
     pub(crate) async fn careful(&self, deliveries: &[Delivery], pass: Pass) -> Vec<Disposition> {
         let mut dispositions = vec![Disposition::Hold; deliveries.len()];
-        self.metrics.redelivered.inc_by(deliveries.iter().filter(|d| d.redelivered).count() as u64);
         let keys: Vec<_> = deliveries.iter().map(|d| key(pass.job, d.sender.as_deref(), &d.body)).collect();
         let Some(attempts) = self.held(|| self.store.attempts(&keys)).await else { return dispositions };
         let (groups, hopeless) = groups(&attempts);
@@ -40,7 +39,7 @@ impl Pipeline {
             if self.held(|| self.store.count_attempts(&group_keys, now)).await.is_none() {
                 return dispositions;
             }
-            self.group(deliveries, &group, pass, &group_keys, &mut dispositions).await;
+            self.group(deliveries, &group, pass, &keys, &mut dispositions).await;
         }
         dispositions
     }

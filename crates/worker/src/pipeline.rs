@@ -5,12 +5,13 @@
 //! store does not answer, the batch is held and tried again; a commit whose answer was lost is found by the look-up.
 
 use crate::advance::taken;
-use crate::batch::{Item, Memory, events, identity, once_keys};
+use crate::batch::{Item, Memory, events, identity, once_keys, tombstone};
 use crate::carry_out;
 use crate::delivery::{Cause, Delivery, Disposition, Publish};
 use crate::health::Health;
 use crate::lanes::Pass;
 use crate::metrics::Metrics;
+use crate::patience::Patience;
 use crate::spans::{self, Process};
 use crate::storm::{Storm, StormSettings, outcomes};
 use crate::switches::Switches;
@@ -63,8 +64,8 @@ pub struct Pipeline {
 const RACED: Duration = Duration::from_millis(3);
 /// Long enough to mend what was wrong, short enough for what nobody will ever ask for: it may be anybody's personal data.
 pub const FAILURE_DAYS: i64 = 90;
-/// Shortest and longest pause while the store does not answer.
-const HOLD: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// After so many times that others were first, something is wrong, and there is no hurry any more.
+const TRIES: u32 = 200;
 
 impl Pipeline {
     pub fn new(
@@ -97,7 +98,9 @@ impl Pipeline {
 
     /// Processes what a source drained; says for every delivery, in order, how to settle it.
     pub async fn process(&self, deliveries: &[Delivery]) -> Vec<Disposition> {
-        if deliveries.iter().any(|d| d.redelivered) {
+        let again = deliveries.iter().filter(|d| d.redelivered).count();
+        if again > 0 {
+            self.metrics.redelivered.inc_by(again as u64);
             return self.careful(deliveries, Pass::default()).await;
         }
         let all: Vec<usize> = (0..deliveries.len()).collect();
@@ -106,7 +109,8 @@ impl Pipeline {
         dispositions
     }
 
-    /// One group: one evaluation, one transaction, one confirm window.
+    /// One group: one evaluation, one transaction, one confirm window. `attempted` are the keys of all deliveries, where
+    /// attempts are counted: that of an application is forgotten once it is evaluated, that of a message once it is heard.
     pub(crate) async fn group(
         &self,
         deliveries: &[Delivery],
@@ -144,8 +148,10 @@ impl Pipeline {
                 Err(rejection) => set(dispositions, *index, Disposition::DeadLetter(rejection.into())),
             }
         }
-        self.metrics.batch.observe(items.len() as f64);
-        match self.commit(&office, &items, attempted).await {
+        let keys =
+            |indices: &[usize]| -> Vec<Digest> { indices.iter().filter_map(|i| attempted.get(*i)).copied().collect() };
+        let others: Vec<usize> = indices.iter().filter(|index| !messages.contains(index)).copied().collect();
+        match self.commit(&office, &items, &keys(&others)).await {
             Ok(Some(committed)) => {
                 self.publish(&committed, &items).await;
                 self.weather(&outcomes(&committed)).await;
@@ -169,6 +175,15 @@ impl Pipeline {
         }
         // Behind the applications of the same batch: a message may speak of one of them.
         self.hear(&office, deliveries, &messages, &parked, dispositions).await;
+        messages.retain(|index| dispositions.get(*index).is_some_and(|settled| *settled != Disposition::Hold));
+        self.survived(&keys(&messages)).await;
+    }
+
+    /// Forgets attempts that ended; where the store does not answer they are forgotten with time.
+    async fn survived(&self, keys: &[Digest]) {
+        if !keys.is_empty() {
+            self.held(|| self.store.survived(keys)).await;
+        }
     }
 
     fn decode(&self, office: &Office, delivery: &Delivery) -> Result<Submission, Rejection> {
@@ -180,9 +195,17 @@ impl Pipeline {
 
     /// Evaluates and commits until it is done: `None` on shutdown, an error where the store refuses for good.
     async fn commit(&self, office: &Office, items: &[Item], attempted: &[Digest]) -> Result<Option<Committed>, String> {
-        let mut pause = HOLD.0;
-        let mut memory = Memory::default();
+        if items.is_empty() {
+            // Only messages, or nothing: no transaction of ours notes what was published.
+            self.survived(attempted).await;
+            self.flush_marks().await;
+            return Ok(None);
+        }
+        self.metrics.batch.observe(items.len() as f64);
+        let (mut patience, mut memory) = (Patience::default(), Memory::default());
+        let mut tries = 0;
         loop {
+            tries += 1;
             let marks = std::mem::take(&mut *self.marks());
             let attempt = self.try_commit(office, items, attempted, marks.clone(), &mut memory).await;
             let error = match attempt {
@@ -193,8 +216,9 @@ impl Pipeline {
                 Err(error) => error,
             };
             self.marks().extend(marks);
+            memory.keep_from_now_on();
             match error {
-                StoreError::Raced => {
+                StoreError::Raced if tries < TRIES => {
                     self.metrics.raced.inc();
                     if let Err(error) = self.learn_stops().await {
                         tracing::debug!(%error, "the stop switches are read again with the next try");
@@ -206,12 +230,11 @@ impl Pipeline {
                     tracing::error!(error = %detail, "the store refuses a batch");
                     return Err(detail);
                 }
-                StoreError::Unavailable(detail) => {
-                    tracing::warn!(error = %detail, batch.size = items.len(), "holding a batch: the store does not answer");
-                    self.health.store.set(detail);
-                    tokio::select! {
-                        () = tokio::time::sleep(pause) => pause = (pause * 2).min(HOLD.1),
-                        () = self.runtime.shutdown.cancelled() => return Ok(None),
+                error @ (StoreError::Raced | StoreError::Unavailable(_)) => {
+                    tracing::warn!(%error, batch.size = items.len(), "holding a batch");
+                    self.health.store.set(error.to_string());
+                    if !patience.wait(&self.runtime.shutdown).await {
+                        return Ok(None);
                     }
                 }
             };
@@ -227,7 +250,8 @@ impl Pipeline {
         memory: &mut Memory,
     ) -> Result<Committed, StoreError> {
         let identities: Vec<Identity> = items.iter().map(|item| identity(&item.submission)).collect();
-        let known = self.known(office, items, &identities).await?;
+        let tombstones: Vec<String> = items.iter().map(|item| tombstone(office, &item.submission)).collect();
+        let known = self.store.look_up_ever(&identities, &tombstones).await?;
         let events = events(office, items, &identities, known);
         let keys: Vec<Vec<OnceKey>> = events.iter().map(|event| once_keys(office, event)).collect();
         let digests: Vec<_> = keys.iter().flatten().map(|key| key.digest).collect();
@@ -255,7 +279,7 @@ impl Pipeline {
             let size = KeyValue::new("db.operation.batch.size", items.len() as i64);
             process.step("storage.commit", SpanKind::Client, from, to, vec![size]);
         }
-        self.metrics.count(&events, &committed);
+        self.metrics.arrived(&events, &committed);
         Ok(committed)
     }
 
@@ -283,7 +307,7 @@ impl Pipeline {
                 None => {
                     let effects = office.step(event, &surroundings, now);
                     self.metrics.decision.observe(begun.elapsed().as_secs_f64());
-                    memory.keep(item.index, event, surroundings, effects.clone());
+                    memory.keep(item.index, event, surroundings, &effects);
                     effects
                 }
             };
@@ -361,21 +385,6 @@ impl Pipeline {
         if let Err(error) = self.store.mark_published(&marks, (self.runtime.clock)()).await {
             tracing::debug!(%error, "published messages are noted later");
             self.marks().extend(marks);
-        }
-    }
-
-    /// Repeats a store call until it succeeds; `None` on shutdown.
-    pub(crate) async fn held<T, F: Future<Output = Result<T, StoreError>>>(&self, call: impl Fn() -> F) -> Option<T> {
-        let mut pause = HOLD.0;
-        loop {
-            match call().await {
-                Ok(value) => return Some(value),
-                Err(error) => tracing::warn!(%error, "waiting for the store"),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(HOLD.1),
-                () = self.runtime.shutdown.cancelled() => return None,
-            }
         }
     }
 }

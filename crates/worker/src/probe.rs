@@ -1,6 +1,7 @@
 //! The end of a parking whose time has come: what an operator parked is lifted; what a storm parked is tried with one application
 //! at a time. One that goes well lifts it, one that fails parks it again for longer.
 
+use crate::causes;
 use crate::jobs;
 use crate::parking::{self, Parked, STORM};
 use crate::pipeline::Pipeline;
@@ -70,7 +71,7 @@ async fn half_open(pipeline: &Pipeline, row: &ParkRow, rows: &[ParkRow]) -> Resu
 /// Tries one application of what was kept, where there is one.
 async fn begin(pipeline: &Pipeline, row: &ParkRow) -> Result<(), StoreError> {
     let filter = FailureFilter {
-        cause: Some(crate::failures::PARKED.to_owned()),
+        cause: Some(causes::PARKED.to_owned()),
         state: Some("open".to_owned()),
         service: row.service.clone(),
         ars: row.ars.clone(),
@@ -89,7 +90,7 @@ async fn begin(pipeline: &Pipeline, row: &ParkRow) -> Result<(), StoreError> {
 /// What became of a trial.
 async fn judge(pipeline: &Pipeline, failure: Uuid, application: Uuid) -> Result<Trial, StoreError> {
     let Some(row) = pipeline.store.failure(failure).await? else { return Ok(Trial::Nothing) };
-    let hopeless = ["attempts_exhausted", "store_refused"].contains(&row.cause.as_str());
+    let hopeless = [causes::ATTEMPTS_EXHAUSTED, causes::STORE_REFUSED].contains(&row.cause.as_str());
     match row.state.as_str() {
         "queued" => return Ok(Trial::Open),
         "open" if hopeless => return Ok(Trial::Failed(row.detail)),

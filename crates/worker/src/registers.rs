@@ -1,7 +1,8 @@
 //! Asking registers (Once-Only): every open question again and again until it is answered. While a register is down only
 //! one question at a time looks whether it is back.
 //!
-//! A register may get the same question twice, under the same id: after a crash, or from two processes at once.
+//! Who puts a question has it for a while, so two processes never put it at once. After a crash a register may get the same
+//! question twice, under the same id.
 
 mod answer;
 mod hear;
@@ -13,9 +14,9 @@ pub use http::{HttpRegister, HttpSettings};
 pub use watch::watch_registers;
 
 use crate::advance::Advanced;
-use crate::failures;
 use crate::metrics::Answered;
 use crate::pipeline::Pipeline;
+use crate::{causes, failures};
 use async_trait::async_trait;
 use domain::ApplicationId;
 use futures::StreamExt;
@@ -133,12 +134,11 @@ pub enum Round {
 /// The store does not answer; what was asked is asked again.
 pub async fn ask_once(pipeline: &Pipeline, register: &dyn Register, limit: u32) -> Result<Round, StoreError> {
     let now = (pipeline.runtime.clock)();
-    let questions = pipeline.store.open_questions(register.name(), now, limit).await?;
+    let until = later(now, PATIENCE_SECONDS);
+    let questions = pipeline.store.take_questions(register.name(), now, until, limit).await?;
     if questions.is_empty() {
         return Ok(Round::Idle);
     }
-    // Before they are put, so that another process leaves them alone.
-    pipeline.store.postpone(&ids(&questions), later(now, PATIENCE_SECONDS), None).await?;
     let put = put(pipeline, register, &questions).await;
     answer(pipeline, &put.events).await?;
     let now = (pipeline.runtime.clock)();
@@ -254,7 +254,8 @@ async fn answer(pipeline: &Pipeline, events: &[Event]) -> Result<(), StoreError>
                 pipeline.metrics.answers.get_or_create(&labels).inc();
             }
             (result, _) => {
-                tracing::error!(application.id = %id, ?result, "an answer could not be used; its question stays open");
+                let cause = failures::trouble(&result).map_or(causes::UNKNOWN_CASE, |(cause, _)| cause);
+                tracing::error!(application.id = %id, cause, "an answer could not be used; its question stays open");
                 stuck.push((*id, result));
             }
         }

@@ -1,6 +1,7 @@
 //! Trying failures again, one kind after the other. Trying the same one twice does nothing twice.
 
 use crate::advance::Advanced;
+use crate::causes;
 use crate::delivery::{Delivery, Disposition};
 use crate::failures::{self, again};
 use crate::lanes::Pass;
@@ -87,7 +88,7 @@ pub(crate) async fn messages(
             Disposition::Ack if failures::speaks(&delivery.body) => done(item, "heard"),
             Disposition::Ack => done(item, format!("processed as {}", application(item))),
             Disposition::Parked(why) => {
-                failed.push(again(item, failures::PARKED, &why, now));
+                failed.push(again(item, causes::PARKED, &why, now));
                 open(item, why)
             }
             Disposition::DeadLetter(cause) => {
@@ -102,7 +103,7 @@ pub(crate) async fn messages(
 }
 
 fn body(item: &FailureRow, patch: Option<&Value>) -> Result<Vec<u8>, String> {
-    if ["unreadable_answer", "foreign_answer"].contains(&item.cause.as_str()) {
+    if [causes::UNREADABLE_ANSWER, causes::FOREIGN_ANSWER].contains(&item.cause.as_str()) {
         return Err("what a register said is not said again: its question is put again by itself".to_owned());
     }
     if item.body.is_empty() {
@@ -198,7 +199,7 @@ pub(crate) async fn rules(pipeline: &Pipeline, job: &JobRow, items: &[FailureRow
                 done(item, "it is decided later")
             }
             (Decided::RuleFailed(_), Some(Advanced::Refused(refusal))) => open(item, refusal.to_string()),
-            (Decided::RuleFailed(_), Some(Advanced::Broken(text))) => open(item, text),
+            (Decided::RuleFailed(_), Some(Advanced::Broken(text) | Advanced::Unstored(text))) => open(item, text),
             (Decided::RuleFailed(why), _) => open(item, why),
         });
     }

@@ -16,8 +16,21 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a sink that cannot be used is left alone; reading it again costs.
 const REFUSED: Duration = Duration::from_secs(10);
 
+/// How long lines that were refused are left alone; whatever comes behind them is read meanwhile.
+const PASSED: Duration = Duration::from_secs(10);
+
+/// Lines that were refused. They stand in front of all others and would be read each time.
+#[derive(Debug, Default)]
+struct Refused {
+    /// When all lines were read last.
+    since: Option<Instant>,
+    count: u32,
+    /// The number of the last one.
+    last: Option<i64>,
+}
+
 /// Gives lines without a place theirs; how many are refused, because this program with this key did not write them.
-async fn chain(store: &dyn Store, keys: &Keys) -> Result<u32, StoreError> {
+async fn chain(store: &dyn Store, keys: &Keys, refused: &mut Refused) -> Result<u32, StoreError> {
     let place = |row: &AuditRow, last: Option<&LinkRow>| {
         let (entry, commitment) = (entry(row)?, Digest::try_from(row.commitment.clone()).ok()?);
         if keys.commitment(&entry) != commitment {
@@ -26,14 +39,18 @@ async fn chain(store: &dyn Store, keys: &Keys) -> Result<u32, StoreError> {
         let link = keys.link(entry.land, &last.map_or(Link::START, link), &commitment);
         Some(LinkRow { position: i64::try_from(link.position).ok()?, head: link.head })
     };
-    let mut refused = 0;
+    if refused.since.is_none_or(|since| since.elapsed() >= PASSED) {
+        *refused = Refused { since: Some(Instant::now()), ..Refused::default() };
+    }
+    // Where none is refused everything is read from the front: a line may be committed after one with a higher number.
+    let mut after = refused.last.unwrap_or(i64::MIN);
     loop {
-        // What was refused stands in front every time and must not keep the others away.
-        let round = store.sequence(LINES.saturating_add(refused), &place).await?;
-        let stuck = round.refused == refused;
-        refused = round.refused;
-        if round.chained < LINES && stuck {
-            return Ok(refused);
+        let round = store.sequence(after, LINES, &place).await?;
+        refused.count = refused.count.saturating_add(round.refused);
+        refused.last = round.last_refused.or(refused.last);
+        match round.last {
+            Some(last) if round.chained.saturating_add(round.refused) >= LINES => after = last,
+            Some(_) | None => return Ok(refused.count),
         }
     }
 }
@@ -69,9 +86,10 @@ pub async fn sequence(pipeline: &Pipeline, secret: &Secret, open: Option<Arc<Ope
 async fn chain_all(pipeline: &Pipeline, keys: &Keys) {
     let shutdown = &pipeline.runtime.shutdown;
     let trouble = &pipeline.health.audit;
+    let mut refused = Refused::default();
     loop {
         let stopping = shutdown.is_cancelled();
-        let error = match chain(&*pipeline.store, keys).await {
+        let error = match chain(&*pipeline.store, keys, &mut refused).await {
             Ok(0) => None,
             Ok(n) => Some(format!("{n} entries of the audit were not written with this secret: they are not chained")),
             Err(error) => Some(error.to_string()),

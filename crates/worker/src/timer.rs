@@ -3,6 +3,7 @@
 use crate::advance::Advanced;
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::failures;
+use crate::lanes::Pass;
 use crate::pipeline::Pipeline;
 use domain::ApplicationId;
 use jiff::ToSpan;
@@ -39,42 +40,78 @@ pub async fn tick(pipeline: &Pipeline) {
 /// The store does not answer; what was not done is done next time.
 pub async fn tick_once(pipeline: &Pipeline) -> Result<(), StoreError> {
     early(pipeline).await?;
+    let mut others = false;
     while !pipeline.runtime.shutdown.is_cancelled() {
-        if wake(pipeline, AT_ONCE).await? < AT_ONCE as usize {
-            break;
+        match wake(pipeline, others).await? {
+            Woken::All => break,
+            Woken::Some => others = false,
+            Woken::Others => others = true,
         }
     }
+    // Results of this role's steps are noted with no batch of applications.
+    pipeline.flush_marks().await;
     Ok(())
 }
 
-/// Steps up to `limit` cases that are due; how many there were.
-async fn wake(pipeline: &Pipeline, limit: u32) -> Result<usize, StoreError> {
-    let due = pipeline.store.due((pipeline.runtime.clock)(), limit).await?;
+/// What a round of waking came to.
+enum Woken {
+    /// Nothing more is due.
+    All,
+    Some,
+    /// Somebody else is at the same cases; nothing was done.
+    Others,
+}
+
+/// Steps the cases that are due for the longest time. Where others are at those, the ones behind them, so that two processes do
+/// not do the same again and again; whatever is left then is stepped one by one.
+async fn wake(pipeline: &Pipeline, others: bool) -> Result<Woken, StoreError> {
+    let now = (pipeline.runtime.clock)();
+    let mut due = pipeline.store.due(now, if others { 2 * AT_ONCE } else { AT_ONCE }).await?;
+    if due.is_empty() {
+        return Ok(Woken::All);
+    }
+    if due.len() > AT_ONCE as usize {
+        due.drain(..AT_ONCE as usize);
+    }
     let events: Vec<_> = due.iter().map(|id| (*id, CaseEvent::Woken)).collect();
-    let results: Vec<(ApplicationId, Advanced)> = due.iter().copied().zip(pipeline.advance(&events).await?).collect();
+    let stepped = match pipeline.attempt(&events.iter().collect::<Vec<_>>()).await {
+        Err(StoreError::Raced) if !others => {
+            pipeline.lost().await?;
+            return Ok(Woken::Others);
+        }
+        Err(StoreError::Raced | StoreError::Refused(_)) => pipeline.advance(&events).await?,
+        stepped => stepped?,
+    };
+    let results: Vec<(ApplicationId, Advanced)> = due.iter().copied().zip(stepped).collect();
     failures::stuck(pipeline, &results).await?;
     let done = results.iter().filter(|(_, result)| matches!(result, Advanced::Done { .. })).count();
     pipeline.metrics.woken.inc_by(done as u64);
     // What cannot be stepped must not be in front for ever: it comes again later.
-    let now = (pipeline.runtime.clock)();
     for (id, _) in results.iter().filter(|(_, result)| failures::trouble(result).is_some()) {
         pipeline.store.put_off(*id, now.checked_add(1.hour()).unwrap_or(now)).await?;
     }
-    Ok(due.len())
+    Ok(if due.len() < AT_ONCE as usize { Woken::All } else { Woken::Some })
 }
 
 /// Hears what came before its application; gives up on what never got one.
 async fn early(pipeline: &Pipeline) -> Result<(), StoreError> {
     let ripe = pipeline.store.ripe_early(AT_ONCE).await?;
-    let deliveries: Vec<Delivery> = ripe.iter().map(delivery).collect();
-    if let Some(dispositions) = pipeline.take(&deliveries).await {
-        let done = ripe.iter().zip(&dispositions).filter(|(_, disposition)| **disposition != Disposition::Hold);
-        let keys: Vec<_> = done.map(|(row, _)| row.key).collect();
-        pipeline.store.drop_early(&keys).await?;
+    if !ripe.is_empty() {
+        let deliveries: Vec<Delivery> = ripe.iter().map(delivery).collect();
+        // They lie here until they are heard: whatever ends this process meanwhile, they come again.
+        let dispositions = pipeline.careful(&deliveries, Pass::default()).await;
+        if pipeline.put_away(&deliveries, &dispositions).await {
+            let done = ripe.iter().zip(&dispositions).filter(|(_, disposition)| **disposition != Disposition::Hold);
+            let keys: Vec<_> = done.map(|(row, _)| row.key).collect();
+            pipeline.store.drop_early(&keys).await?;
+        }
     }
     let now = (pipeline.runtime.clock)();
     let before = now.checked_sub((EARLY_DAYS * 24).hours()).unwrap_or(now);
     let stale = pipeline.store.stale_early(before, AT_ONCE).await?;
+    if stale.is_empty() {
+        return Ok(());
+    }
     let cause = Cause::unknown_case();
     let deliveries: Vec<Delivery> = stale.iter().map(delivery).collect();
     let letters: Vec<_> = deliveries.iter().map(|delivery| (delivery, &cause)).collect();

@@ -99,6 +99,12 @@ pub struct Case {
     pub notice: Option<Notice>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reopened: bool,
+    /// Why a person decides it, whatever the rules say. Gone with the next notice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bound: Vec<ReferralReason>,
+    /// A notice that grants went out, and no later one takes it back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub granted: bool,
     /// When everything personal about it is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub erase_on: Option<Date>,
@@ -121,9 +127,15 @@ pub struct Passed {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Clocks {
     pub received: Date,
-    /// The form was valid for the first time: what § 42a VwVfG counts from.
+    /// It was opened again because of what came on this day: what inaction is counted from since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
+    /// What made the form valid came on this day: what a fiction is counted from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub complete: Option<Date>,
+    /// Days of pauses before it was complete; they do not move the fiction.
+    #[serde(default, skip_serializing_if = "zero")]
+    pub paused_before: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_on: Option<Date>,
     #[serde(default, skip_serializing_if = "zero")]
@@ -134,13 +146,13 @@ pub struct Clocks {
     /// When somebody is told of that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warn: Option<Date>,
-    /// Of which day somebody was told already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warned_of: Option<Date>,
+    /// Of which days somebody was told already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warned_of: Vec<Date>,
     /// Last day before it counts as granted (Genehmigungsfiktion).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fiction: Option<Date>,
-    /// A person extended the period of the fiction, once (§ 42a Abs. 2 S. 3 VwVfG), to this day.
+    /// A person extended the period of the fiction, once, to this day; later pauses move it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fiction_extended: Option<Date>,
 }
@@ -220,9 +232,6 @@ impl WorkKind {
 pub struct Standing {
     pub outcome: Outcome,
     pub automatic: bool,
-    /// Who decided, where a person did.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
 }
 
 /// See [`Case::unsigned`].
@@ -301,6 +310,8 @@ impl Case {
             unsigned: None,
             notice: None,
             reopened: false,
+            bound: Vec::new(),
+            granted: false,
             erase_on: None,
             rest: Map::new(),
         }

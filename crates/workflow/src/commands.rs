@@ -1,9 +1,9 @@
 //! What officials do with a case. A command is carried out whole or refused with the reason.
 
 use crate::case::{CaseState, Claimed, WorkKind};
-use crate::effects::{Control, Document, Effect, Judged};
+use crate::effects::Document;
 use crate::flow::{Exit, Kind};
-use crate::machine::Machine;
+use crate::machine::{Machine, days_between};
 use crate::matter::{DRAFT, NOTE};
 use crate::official::{Command, Official, Refusal, Right, right_for};
 use crate::publish::event_id;
@@ -38,6 +38,9 @@ impl Machine<'_> {
         }
         let kind = self.case.work.as_ref().map_or(WorkKind::Desk, |work| work.kind);
         let needed = match command {
+            Command::Assign { .. } if self.case.holder(self.now).is_some_and(|holder| holder.by == by.name) => {
+                right_for(kind)
+            }
             Command::Assign { .. } => Right::Lead,
             Command::Retry { .. } | Command::Migrate { .. } => Right::Operate,
             Command::Judge { .. } => Right::Control,
@@ -105,7 +108,7 @@ impl Machine<'_> {
             }
             Command::Return { text } => {
                 self.countersign(by)?;
-                self.case.unsigned = None;
+                said(text)?;
                 self.case.hint(format!("Nicht gegengezeichnet von {}: {text}", by.name));
                 self.leave(Exit::Returned);
                 self.run();
@@ -114,6 +117,7 @@ impl Machine<'_> {
             Command::RequestCorrection { fields } => self.request_correction(fields, by),
             Command::Hear { text } => {
                 self.desk(by)?;
+                said(text)?;
                 self.exit_exists(Exit::Hearing)?;
                 let said = self.attach("hearing", by, json!({ "text": text }));
                 self.leave(Exit::Hearing);
@@ -124,6 +128,8 @@ impl Machine<'_> {
             }
             Command::Forward { to, text } => {
                 self.desk(by)?;
+                said(to)?;
+                said(text)?;
                 self.leave(Exit::Forwarded);
                 self.run();
                 self.news("forwarded", json!({ "authority": to }));
@@ -134,13 +140,14 @@ impl Machine<'_> {
             Command::Extend { until, text } => self.extend(*until, text, by),
             Command::ExtendFiction { until, text } => self.extend_fiction(*until, text, by),
             Command::Reopen { text } => self.reopen(text, by),
+            Command::Close { text } => self.close(text, by),
             Command::Take { text } => self.take(text, by),
             Command::Judge { outcome, result, text } => {
                 self.held_by(by)?;
-                self.control(by, self.agrees(*outcome, result), text)
+                self.control(by, self.agrees(*outcome, result)?, text)
             }
             Command::Retry { text } => self.retry(text, by),
-            Command::Migrate { flow } => self.migrate(flow),
+            Command::Migrate { flow, form } => self.migrate(flow.as_deref(), form.as_deref()),
         }
     }
 
@@ -155,6 +162,10 @@ impl Machine<'_> {
         let work = self.work("there is no work to claim")?;
         if work.kind == WorkKind::Countersign && signer.as_ref() == Some(&by.name) {
             return Err(Refusal::Forbidden("nobody signs what they decided themselves"));
+        }
+        let team = work.team.clone().filter(|team| !by.teams.contains(team) && !by.may(Right::Lead));
+        if team.is_some() && work.assigned_to.as_ref() != Some(&by.name) {
+            return Err(Refusal::Forbidden("it is the work of a team that you are not in"));
         }
         let other = work.assigned_to.clone().filter(|name| *name != by.name && !by.may(Right::Lead));
         if let Some(name) = other.filter(|name| !self.office.deputises(&by.name, name, today)) {
@@ -233,10 +244,10 @@ impl Machine<'_> {
 
     /// The statutory clocks go on, and so does the deadline of the desk itself.
     fn go_on(&mut self) -> Result<Value, Refusal> {
-        let Some(since) = self.case.clocks.paused_on else {
+        let Some(since) = self.case.clocks.paused_on.filter(|_| self.case.state == CaseState::Referred) else {
             return Err(Refusal::state(self.case.state, "its clocks are not paused"));
         };
-        let days = crate::machine::days_between(since, self.today);
+        let days = days_between(since, self.today);
         self.resume();
         if let Some(wait) = &mut self.case.wait {
             wait.until = wait.until.and_then(|day| calendar::plus_days(day, days));
@@ -249,6 +260,7 @@ impl Machine<'_> {
         if self.is_at(Kind::statutory) {
             return Err(Refusal::state(state, "a statutory period cannot be extended"));
         }
+        let until = self.working(until).unwrap_or(until);
         let wait = self.case.wait.as_mut().ok_or(Refusal::state(state, "it waits for nothing"))?;
         if wait.until.is_some_and(|now| until <= now) {
             return Err(Refusal::Invalid("until: must lie after the present deadline".into()));
@@ -266,7 +278,7 @@ impl Machine<'_> {
             return Err(Refusal::state(state, "no norm lets it count as granted"));
         };
         if self.case.clocks.fiction_extended.is_some() {
-            return Err(Refusal::state(state, "the period was extended once already (§ 42a Abs. 2 VwVfG)"));
+            return Err(Refusal::state(state, "the period was extended once already"));
         }
         if until <= now || text.trim().is_empty() {
             return Err(Refusal::Invalid("until: after the present end; text: the reason, which is told".into()));
@@ -283,9 +295,8 @@ impl Machine<'_> {
         ) {
             return Err(Refusal::state(self.case.state, "it is not decided yet"));
         }
-        self.case.reopened = true;
-        self.case.erase_on = None;
-        self.because.push(ReferralReason::Rule);
+        said(text)?;
+        self.open_again();
         let periods = self.office.rules.periods(&self.case.service, &self.case.ars);
         if let Some(periods) = periods {
             self.case.hint(&periods.reopening);
@@ -296,11 +307,27 @@ impl Machine<'_> {
         Ok(self.attach(NOTE, by, json!({ "text": text })))
     }
 
+    /// Nothing new is decided, because what led here is settled or was withdrawn.
+    fn close(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
+        self.desk(by)?;
+        said(text)?;
+        if !self.case.reopened || self.case.notice.is_none() {
+            return Err(Refusal::state(self.case.state, "nothing was decided that could stand"));
+        }
+        self.case.state = CaseState::Decided;
+        let end = self.flow.interrupts.withdrawal.clone();
+        self.jump(&end);
+        self.run();
+        self.news("closed", json!({}));
+        Ok(self.attach(NOTE, by, json!({ "text": text })))
+    }
+
     fn take(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
         if !matches!(self.case.state, CaseState::Waiting | CaseState::CorrectionNeeded) {
             return Err(Refusal::state(self.case.state, "it is not under way by itself"));
         }
-        self.because.push(ReferralReason::Risk);
+        said(text)?;
+        self.bind(ReferralReason::Risk);
         let next = self.flow.interrupts.person.clone();
         self.jump(&next);
         self.run();
@@ -309,24 +336,14 @@ impl Machine<'_> {
     }
 
     fn control(&mut self, by: &Official, agreed: bool, text: &str) -> Result<Value, Refusal> {
-        let Some(decision) = self.last.clone().filter(|_| self.under_control()) else {
+        if !self.under_control() {
             return Err(Refusal::state(self.case.state, "it was not drawn"));
-        };
-        let drawn_at = self.case.work.take().map_or(self.now, |work| work.opened_at);
-        let judged = Judged { by: by.name.clone(), at: self.now, agreed };
-        self.effects.push(Effect::Control(Box::new(Control {
-            application_id: self.case.application_id,
-            decision_no: decision.decision_no,
-            service: self.case.service.clone(),
-            ars: self.case.ars.clone(),
-            rule_set: decision.rule_set.clone(),
-            drawn_at,
-            judged: Some(judged),
-        })));
+        }
+        self.end_control(&by.name, Some(agreed));
         let said = self.attach("control", by, json!({ "text": text, "agreed": agreed }));
         if !agreed {
-            self.case.reopened = true;
-            self.because.push(ReferralReason::RuleConflict);
+            self.open_again();
+            self.bind(ReferralReason::RuleConflict);
             self.case.hint("Die Nachkontrolle kam zu einem anderen Ergebnis");
             let next = self.flow.interrupts.reopening.clone();
             self.jump(&next);
@@ -335,33 +352,8 @@ impl Machine<'_> {
         Ok(said)
     }
 
-    fn retry(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
-        if !matches!(self.case.state, CaseState::Referred | CaseState::Waiting) || self.case.reopened {
-            return Err(Refusal::state(self.case.state, "the machine has nothing to do again"));
-        }
-        let again = self.flow.interrupts.amendment.clone();
-        self.jump(&again);
-        self.run();
-        Ok(self.attach(NOTE, by, json!({ "text": text })))
-    }
-
-    /// Another version of the workflow: only where the case stands at a step that is the same there.
-    fn migrate(&mut self, version: &str) -> Result<Value, Refusal> {
-        let definition = self.definition();
-        let next = definition.and_then(|definition| definition.flow(version)).cloned();
-        let Some(next) = next else { return Err(Refusal::NoFlow(version.to_owned())) };
-        let same = next.step(&self.case.step).zip(self.flow.step(&self.case.step));
-        if same.is_none_or(|(there, here)| there.kind.as_str() != here.kind.as_str()) {
-            let text = format!("version {version} has no step \"{}\" of the same kind", self.case.step);
-            return Err(Refusal::Invalid(text));
-        }
-        let before = std::mem::replace(&mut self.case.flow, version.to_owned());
-        self.flow = next;
-        Ok(json!({ "flow": version, "before": before }))
-    }
-
     /// Puts what an official wrote into the file; the audit gets its key and a digest only.
-    fn attach(&mut self, kind: &str, by: &Official, body: Value) -> Value {
+    pub fn attach(&mut self, kind: &str, by: &Official, body: Value) -> Value {
         // Of one kind, no command writes two over the same version.
         let key = event_id(self.case.application_id, &format!("{kind}/{}", self.version));
         let filed = self.file(Document {
@@ -373,6 +365,14 @@ impl Machine<'_> {
             body: json::canonical(&body),
         });
         json!({ "document": key, "content": filed.content })
+    }
+}
+
+/// What somebody else must be able to follow.
+fn said(text: &str) -> Result<(), Refusal> {
+    match text.trim().is_empty() {
+        true => Err(Refusal::Invalid("text: say why (and to: whom), others will read it".into())),
+        false => Ok(()),
     }
 }
 

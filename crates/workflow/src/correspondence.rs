@@ -1,6 +1,7 @@
 //! What the applicant says about a case after the application: read strictly, kept as a document, handled by the machine.
 
 use crate::Rejection;
+use crate::decode::plausible;
 use domain::json;
 use domain::{ApplicationId, ClientId, Sender, ServiceName};
 use jiff::Timestamp;
@@ -80,8 +81,10 @@ pub enum Said {
     HearingReply {
         text: String,
     },
-    /// The portal says that the notice was retrieved, by an authenticated person.
-    Retrieved,
+    /// The portal says that a notice was retrieved, by an authenticated person; none named: the newest.
+    Retrieved {
+        notice: Option<Uuid>,
+    },
 }
 
 impl Said {
@@ -97,7 +100,7 @@ impl Said {
             Self::Objection { .. } => "objection",
             Self::Person { .. } => "person",
             Self::HearingReply { .. } => "hearing_reply",
-            Self::Retrieved => "retrieved",
+            Self::Retrieved { .. } => "retrieved",
         }
     }
     pub fn text(&self) -> &str {
@@ -108,7 +111,7 @@ impl Said {
             | Self::Objection { text }
             | Self::Person { text }
             | Self::HearingReply { text } => text,
-            Self::Retrieved => "",
+            Self::Retrieved { .. } => "",
         }
     }
     /// What it changes of the form's data.
@@ -173,7 +176,11 @@ pub(crate) fn read(
         "objection" => Said::Objection { text: said },
         "person" => Said::Person { text: said },
         "hearing_reply" => Said::HearingReply { text: needed(said)? },
-        "retrieved" => Said::Retrieved,
+        "retrieved" => {
+            let notice =
+                text("notice_id")?.map(|id| id.parse().map_err(|_| field("notice_id", "must be a UUID".into())));
+            Said::Retrieved { notice: notice.transpose()? }
+        }
         other => {
             let known = Said::WORDS.join(", ");
             return Err(field("kind", format!("\"{other}\" is unknown; known are {known}")));
@@ -183,8 +190,24 @@ pub(crate) fn read(
         None => None,
         Some(at) => Some(at.parse::<Timestamp>().map_err(|e| field("received_at", e.to_string()))?),
     };
-    let received_at = claimed.filter(|_| sender.may_claim("received_at")).unwrap_or(observed_at);
+    let received_at = plausible(claimed)?.filter(|_| sender.may_claim("received_at")).unwrap_or(observed_at);
     Ok(Message { about, sender: sender.clone(), id, body, observed_at, received_at, raw: bytes })
+}
+
+/// Fields that say nothing but of which application, and when.
+const ADDRESS: [&str; 4] = ["application_id", "application", "service", "received_at"];
+
+/// Whether two bodies about one application are the same message: in whatever spelling, however they name the application,
+/// and whenever they are said to have come.
+pub fn same_message(one: &[u8], other: &[u8]) -> bool {
+    let content = |bytes: &[u8]| match json::parse(bytes) {
+        Ok(Value::Object(mut object)) => {
+            object.retain(|field, _| !ADDRESS.contains(&field.as_str()));
+            Some(json::canonical(&Value::Object(object)))
+        }
+        Ok(_) | Err(_) => None,
+    };
+    one == other || content(one).is_some_and(|one| Some(one) == content(other))
 }
 
 /// JSON Merge Patch (RFC 7396).
@@ -210,6 +233,19 @@ pub fn merge(target: &mut Value, patch: &Value) {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_message_is_the_same_however_it_is_written_and_addressed() {
+        let one = br#"{"id":"m","kind":"person","application_id":"x","received_at":"2026-01-01T00:00:00Z","n":1.0}"#;
+        let other = br#"{ "n":1.0, "service":"hund", "application":"y", "kind":"person", "id":"m" }"#;
+        assert!(same_message(one, other));
+        for other in
+            [&br#"{"id":"m","kind":"person","n":1.1}"#[..], br#"{"id":"m","kind":"withdrawal","n":1.0}"#, b"", b"[]"]
+        {
+            assert!(!same_message(one, other));
+        }
+        assert!(!same_message(b"[", b"]"), "what cannot be read is only like itself");
+    }
 
     /// The examples of RFC 7396, Appendix A.
     #[test]

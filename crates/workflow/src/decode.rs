@@ -79,6 +79,16 @@ pub(crate) struct Read {
 /// 1990-01-01 to 2100-01-01 UTC: what every calendar and database in use can hold.
 const PLAUSIBLE_SECONDS: std::ops::Range<i64> = 631_152_000..4_102_444_800;
 
+/// A time that somebody claims to have received something.
+pub(crate) fn plausible(received_at: Option<Timestamp>) -> Result<Option<Timestamp>, Rejection> {
+    match received_at {
+        Some(at) if !PLAUSIBLE_SECONDS.contains(&at.as_second()) => {
+            Err(Rejection::Field { field: "received_at", message: "must lie between 1990 and 2100".to_owned() })
+        }
+        fine => Ok(fine),
+    }
+}
+
 const FIELDS: [&str; 10] = [
     "id",
     "service",
@@ -112,11 +122,7 @@ pub(crate) fn read(
         }
         (Some(_) | None, _) => {}
     }
-    let received_at = take(&mut object, "received_at")?;
-    if received_at.is_some_and(|at: Timestamp| !PLAUSIBLE_SECONDS.contains(&at.as_second())) {
-        let message = "must lie between 1990 and 2100".to_owned();
-        return Err(Rejection::Field { field: "received_at", message });
-    }
+    let received_at = plausible(take(&mut object, "received_at")?)?;
     // The content's identity must not depend on when it was received, nor on how it was written.
     let whole = Value::Object(object);
     let content = Digest::of(&json::canonical(&whole));

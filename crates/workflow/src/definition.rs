@@ -57,9 +57,10 @@ impl Definition {
     pub fn flow(&self, version: &str) -> Option<&Arc<Flow>> {
         self.flows.iter().map(|(_, flow)| flow).find(|flow| flow.version == version)
     }
-    /// The newest workflow in force on a day.
+    /// The newest workflow in force on a day; before all of them the first.
     pub fn flow_on(&self, day: Date) -> Option<&Arc<Flow>> {
-        newest(&self.flows, day)
+        let first = || self.flows.iter().min_by_key(|(from, _)| *from).map(|(_, flow)| flow);
+        newest(&self.flows, day).or_else(first)
     }
     pub fn flow_versions(&self) -> impl Iterator<Item = &str> {
         self.flows().map(|flow| flow.version.as_str())

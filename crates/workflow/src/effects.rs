@@ -103,7 +103,8 @@ pub struct Control {
 pub struct Judged {
     pub by: String,
     pub at: Timestamp,
-    pub agreed: bool,
+    /// Nothing where the case was opened again before anybody had looked.
+    pub agreed: Option<bool>,
 }
 
 /// The application as it came, and where it belongs. The audit names digests of it.

@@ -211,6 +211,8 @@ pub struct Fiction {
     pub months: i64,
     pub norm: String,
     pub source: String,
+    /// How many days before somebody is told.
+    pub warning_days: i64,
     /// The step at which a case goes on that counts as granted.
     pub next: StepId,
 }

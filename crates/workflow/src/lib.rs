@@ -32,7 +32,7 @@ mod validate;
 mod work;
 
 pub use case::{Case, CaseState, Claimed, Clocks, Notice, Passed, Standing, Unsigned, Wait, Work, WorkKind};
-pub use correspondence::{About, Message as CaseMessage, Said, merge};
+pub use correspondence::{About, Message as CaseMessage, Said, merge, same_message};
 pub use deciding::Taken;
 pub use decode::{Rejection, Submission};
 pub use definition::{Definition, Retention, WorkflowBook, WorkflowError};

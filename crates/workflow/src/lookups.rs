@@ -2,7 +2,7 @@
 
 use crate::case::CaseState;
 use crate::effects::{Document, Effect, Question};
-use crate::flow::{Exit, Lookup, Step};
+use crate::flow::{Exit, Kind, Lookup, Step};
 use crate::machine::Machine;
 use crate::matter::AnswerOnFile;
 use crate::publish::event_id;
@@ -19,9 +19,7 @@ impl Machine<'_> {
         if known || !self.office.settings.registers.contains(&lookup.register) {
             return Some(Exit::Answered);
         }
-        let data = &submission.envelope.data;
-        let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
-        let asked: Value = lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect();
+        let asked = self.question(lookup);
         // The same question is not put twice; another one is, where the applicant changed what it asks for.
         if self
             .matter
@@ -50,6 +48,21 @@ impl Machine<'_> {
             body: json::canonical(&body),
         })));
         None
+    }
+
+    fn question(&self, lookup: &Lookup) -> Value {
+        let data = &self.matter.submission.envelope.data;
+        let field = |pointer: &String| data.pointer(pointer).cloned().unwrap_or_default();
+        lookup.question.iter().map(|(name, pointer)| (name.clone(), field(pointer))).collect()
+    }
+
+    /// Whether an answer is to what would be asked now: the data may have changed since.
+    pub fn is_asked(&self, answer: &AnswerOnFile) -> bool {
+        let mut asked = self.flow.steps.iter().filter_map(|step| match &step.kind {
+            Kind::Register(lookup) if lookup.evidence == answer.evidence => Some(self.question(lookup)),
+            _ => None,
+        });
+        asked.any(|question| question == answer.question)
     }
 
     /// A register answered; late answers are only kept.

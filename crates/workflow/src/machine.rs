@@ -1,6 +1,6 @@
 //! The machine that takes a case through its workflow until it waits or ends. Every way into it ends in [`Machine::finish`].
 
-use crate::case::{Case, CaseState, Passed, Standing, Wait, WorkKind};
+use crate::case::{Case, CaseState, Clocks, Passed, Wait, WorkKind};
 use crate::effects::{AuditEntry, Document, Effect, Kept};
 use crate::flow::{Condition, Exit, Flow, Kind, Step, StepId};
 use crate::matter::Matter;
@@ -8,7 +8,7 @@ use crate::publish::{self, News};
 use crate::step::{ACTOR, Surroundings};
 use crate::{Definition, Office};
 use calendar::{Period, Place};
-use domain::{Decision, Digest, Outcome, ReferralReason, berlin_date, json};
+use domain::{Decision, Digest, ReferralReason, berlin_date, json};
 use jiff::{Timestamp, civil::Date};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -23,12 +23,14 @@ pub(crate) struct Machine<'o> {
     pub surroundings: &'o Surroundings,
     pub now: Timestamp,
     pub today: Date,
+    /// The day on which what is handled now came in, as far as the sender may say; never later than today.
+    pub came: Date,
     pub effects: Vec<Effect>,
     /// What the audit is told of a new application by its first line.
     pub first: Option<Value>,
     /// The newest decision.
     pub last: Option<Arc<Decision>>,
-    /// Why a person gets it, where no rule says so.
+    /// Why a person gets it this time, where no rule says so; what holds longer is [`Case::bound`].
     pub because: Vec<ReferralReason>,
 }
 
@@ -53,7 +55,8 @@ impl<'o> Machine<'o> {
         let today = berlin_date(now);
         let effects = Vec::with_capacity(8);
         let (first, because) = (None, Vec::new());
-        Self { office, flow, case, version, matter, surroundings, now, today, effects, first, last, because }
+        let came = today;
+        Self { office, flow, case, version, matter, surroundings, now, today, came, effects, first, last, because }
     }
 
     /// Takes the case on until it waits or ends.
@@ -80,9 +83,13 @@ impl<'o> Machine<'o> {
             Kind::Register(lookup) => self.ask(step, lookup),
             Kind::Decide => Some(self.decide()),
             Kind::Desk { team } => {
-                self.refer();
+                let said = self.refer();
                 self.open(step, WorkKind::Desk, team.clone());
                 self.wait(step, CaseState::Referred);
+                // A referral tells of its work itself.
+                if !said {
+                    self.work_news(json!({ "step": step.id }));
+                }
                 None
             }
             Kind::Countersign { team } => {
@@ -113,10 +120,7 @@ impl<'o> Machine<'o> {
             }
             Kind::Remedy => {
                 self.wait(step, CaseState::Decided);
-                let until = self.case.notice.as_ref().and_then(|notice| notice.remedy_until.or(notice.retrievable));
-                if let Some(wait) = &mut self.case.wait {
-                    wait.until = until;
-                }
+                self.await_remedy();
                 None
             }
             Kind::Forward => {
@@ -149,8 +153,10 @@ impl<'o> Machine<'o> {
     }
 
     fn depart(&mut self, step: &Step, exit: Option<Exit>, next: StepId) {
-        if step.pauses {
-            self.resume();
+        self.resume();
+        let signed = matches!(exit, Some(Exit::Signed | Exit::Otherwise));
+        if matches!(step.kind, Kind::Countersign { .. }) && !signed {
+            self.set_aside();
         }
         if let Some(question) = self.case.wait.take().and_then(|wait| wait.question) {
             self.effects.push(Effect::Answered(question));
@@ -174,9 +180,37 @@ impl<'o> Machine<'o> {
 
     /// Statutory clocks go on.
     pub fn resume(&mut self) {
-        if let Some(since) = self.case.clocks.paused_on.take() {
-            self.case.clocks.paused_days += days_between(since, self.today);
+        let clocks = &mut self.case.clocks;
+        if let Some(since) = clocks.paused_on.take() {
+            let days = days_between(since, self.today);
+            clocks.paused_days += days;
+            clocks.fiction_extended = clocks.fiction_extended.and_then(|day| calendar::plus_days(day, days));
         }
+    }
+
+    /// A case that was over is open again: nothing is deleted, and its clocks begin with what opened it.
+    pub fn open_again(&mut self) {
+        self.end_control(ACTOR, None);
+        let Clocks { received, complete, .. } = self.case.clocks;
+        self.case.reopened = true;
+        self.case.clocks = Clocks { received, complete, since: Some(self.came), ..Clocks::default() };
+    }
+
+    /// From now until the next notice a person decides.
+    pub fn bind(&mut self, reason: ReferralReason) {
+        if !self.case.bound.contains(&reason) {
+            self.case.bound.push(reason);
+        }
+    }
+
+    /// Why a person decides whatever the rules say: this time, until the next notice, and after every notice.
+    pub fn bound(&self) -> Vec<ReferralReason> {
+        let reopened = self.case.reopened.then_some(ReferralReason::Rule);
+        let mut all = self.because.clone();
+        all.extend(self.case.bound.iter().copied().chain(reopened));
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// The last day of a period from a day on, at the place of the authority.
@@ -190,8 +224,10 @@ impl<'o> Machine<'o> {
     fn form(&mut self) -> Exit {
         match &self.matter.form {
             Ok(_) => {
-                let today = self.today;
-                self.case.clocks.complete.get_or_insert(today);
+                let clocks = &mut self.case.clocks;
+                if clocks.complete.is_none() {
+                    (clocks.complete, clocks.paused_before) = (Some(self.came), clocks.paused_days);
+                }
                 Exit::Valid
             }
             Err(errors) => {
@@ -209,8 +245,10 @@ impl<'o> Machine<'o> {
         if !self.under_control() {
             self.case.work = None;
         }
-        if state == CaseState::Withdrawn {
+        if matches!(state, CaseState::Withdrawn | CaseState::Forwarded) && !self.case.granted {
             self.effects.push(Effect::Release(self.case.application_id));
+        }
+        if state == CaseState::Withdrawn {
             self.news("withdrawn", Value::Null);
         }
         let years = self.definition().and_then(|definition| definition.retention.as_ref());
@@ -226,7 +264,7 @@ impl<'o> Machine<'o> {
             service: &case.service,
             ars: &case.ars,
             word,
-            once: format!("{word}/{}", case.path.len()),
+            once: format!("{word}/{}/{}", self.version, self.effects.len()),
             more,
         };
         self.effects.push(Effect::Publish(publish::news(news, self.now)));
@@ -251,11 +289,6 @@ impl<'o> Machine<'o> {
 
     pub fn definition(&self) -> Option<&'o Definition> {
         self.office.workflows.get(&self.case.service)
-    }
-
-    /// A decision stands.
-    pub fn stand(&mut self, outcome: Outcome, automatic: bool, by: Option<String>) {
-        self.case.standing = Some(Standing { outcome, automatic, by });
     }
 
     /// Puts a document into the file.
@@ -300,11 +333,6 @@ impl<'o> Machine<'o> {
         let kept = Kept { case: self.case, version: self.version, at: self.now };
         self.effects.push(Effect::Keep(Box::new(kept)));
         self.effects
-    }
-
-    /// Who acts where nobody outside does.
-    pub fn actor(&self) -> &'static str {
-        ACTOR
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the rules see of a case: the application with everything that came later.
 
 use crate::case::Case;
-use crate::correspondence::merge;
+use crate::correspondence::{merge, same_message};
 use crate::decode::{self, Submission};
 use crate::effects::Document;
-use crate::{Office, Validated};
+use crate::{CaseEvent, Office, Refusal, Validated};
 use domain::{ApplicationId, Decision, Digest, FormError, Sender, SenderName, json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,24 @@ pub struct Dossier {
     pub documents: Vec<Document>,
     /// The newest one, with its trace.
     pub decision: Option<Arc<Decision>>,
+}
+
+impl Dossier {
+    /// Whether the document of an event lies in the file already: it came before.
+    ///
+    /// # Errors
+    /// Another message lies there under its key.
+    pub(crate) fn knows(&self, event: &CaseEvent) -> Result<bool, Refusal> {
+        let (key, said) = match event {
+            CaseEvent::Said(message) => (message.key(), Some(message)),
+            CaseEvent::Answered { question, .. } => (*question, None),
+            CaseEvent::Commanded { .. } | CaseEvent::Woken => return Ok(false),
+        };
+        match (self.documents.iter().find(|document| document.key == key), said) {
+            (Some(filed), Some(message)) if !same_message(&filed.body, &message.raw) => Err(Refusal::MessageConflict),
+            (filed, _) => Ok(filed.is_some()),
+        }
+    }
 }
 
 /// Why a stored case cannot be read.

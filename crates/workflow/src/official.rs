@@ -23,6 +23,9 @@ pub struct Official {
     #[serde(default)]
     pub services: Vec<String>,
     pub rights: Vec<Right>,
+    /// Teams whose work they take on; who leads needs none.
+    #[serde(default)]
+    pub teams: Vec<String>,
     /// Who stands in while they are away.
     #[serde(default)]
     pub deputy: Vec<Deputy>,
@@ -90,7 +93,7 @@ pub enum Command {
     Claim,
     /// Give it back.
     Release,
-    /// Give it to a colleague who then holds it first.
+    /// Hand it over to a colleague: who leads gives any work, who holds it their own.
     Assign {
         to: String,
     },
@@ -146,6 +149,10 @@ pub enum Command {
     Reopen {
         text: String,
     },
+    /// A case that was opened again ends with the decision that stands.
+    Close {
+        text: String,
+    },
     /// An official picks it out of the automatic flow.
     Take {
         text: String,
@@ -161,9 +168,12 @@ pub enum Command {
     Retry {
         text: String,
     },
-    /// Go on by another version of the workflow.
+    /// Go on by another version of the workflow, of the form, or of both.
     Migrate {
-        flow: String,
+        #[serde(default)]
+        flow: Option<String>,
+        #[serde(default)]
+        form: Option<String>,
     },
 }
 
@@ -172,10 +182,10 @@ pub enum Command {
 #[serde(deny_unknown_fields)]
 pub struct Verdict {
     pub outcome: Outcome,
-    /// What differs from what the machine computed; nothing: as computed.
+    /// What differs from what the machine computed for this outcome; `null` takes something out. Nothing: as computed.
     #[serde(default)]
     pub result: Option<BTreeMap<String, Value>>,
-    /// Reasons for the notice (§ 39 VwVfG).
+    /// Reasons for the notice.
     pub text: String,
 }
 
@@ -200,6 +210,7 @@ impl Command {
             Self::Extend { .. } => "extend",
             Self::ExtendFiction { .. } => "extend_fiction",
             Self::Reopen { .. } => "reopen",
+            Self::Close { .. } => "close",
             Self::Take { .. } => "take",
             Self::Judge { .. } => "judge",
             Self::Retry { .. } => "retry",
@@ -221,6 +232,8 @@ pub enum Refusal {
     State { state: &'static str, text: &'static str },
     #[error("{0}")]
     Invalid(String),
+    #[error("a message with this id and other content is in the file; use a new id for a new message")]
+    MessageConflict,
     #[error("the workflow version {0} of this case is not loaded; load it again or move its cases")]
     NoFlow(String),
 }
@@ -237,6 +250,7 @@ impl Refusal {
             Self::Forbidden(_) => "forbidden",
             Self::State { .. } => "wrong_state",
             Self::Invalid(_) => "invalid_command",
+            Self::MessageConflict => "message_conflict",
             Self::NoFlow(_) => "no_flow",
         }
     }

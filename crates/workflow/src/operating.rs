@@ -1,12 +1,15 @@
 //! What the machine and operators do beside the steps of a case: who does it, and what the audit says of it.
 
+use crate::case::CaseState;
 use crate::effects::AuditEntry;
+use crate::machine::Machine;
+use crate::matter::NOTE;
 use crate::office::Office;
-use crate::official::{Official, Right};
+use crate::official::{Official, Refusal, Right};
 use crate::step::{ACTOR, entry};
 use domain::{ApplicationId, Land};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl Official {
     /// The machine itself, where it tries again what went wrong.
@@ -17,6 +20,7 @@ impl Official {
             places: Land::ALL.iter().map(|land| land.code().to_owned()).collect(),
             services: Vec::new(),
             rights: vec![Right::Operate],
+            teams: Vec::new(),
             deputy: Vec::new(),
         }
     }
@@ -25,6 +29,52 @@ impl Official {
     pub fn is_everywhere(&self) -> bool {
         let whole = |land: &Land| self.places.iter().any(|place| place == land.code());
         self.services.is_empty() && Land::ALL.iter().all(whole)
+    }
+}
+
+impl Machine<'_> {
+    pub fn retry(&mut self, text: &str, by: &Official) -> Result<Value, Refusal> {
+        if !matches!(self.case.state, CaseState::Referred | CaseState::Waiting) || self.case.reopened {
+            return Err(Refusal::state(self.case.state, "the machine has nothing to do again"));
+        }
+        let again = self.flow.interrupts.amendment.clone();
+        self.jump(&again);
+        self.run();
+        Ok(self.attach(NOTE, by, json!({ "text": text })))
+    }
+
+    /// Other versions: only where the case stands at a step that is the same there, and its data obey the form.
+    pub fn migrate(&mut self, flow: Option<&str>, form: Option<&str>) -> Result<Value, Refusal> {
+        let before = json!({ "flow": self.case.flow, "form": self.case.form_version });
+        let Some(definition) = self.definition().filter(|_| flow.is_some() || form.is_some()) else {
+            return Err(Refusal::Invalid("flow, form: name at least one version".into()));
+        };
+        if let Some(version) = flow {
+            let there: Vec<&str> = definition.flow_versions().collect();
+            let unknown = || Refusal::Invalid(format!("flow: {version} is not loaded; there are {}", there.join(", ")));
+            let next = definition.flow(version).cloned().ok_or_else(unknown)?;
+            let same = next.step(&self.case.step).zip(self.flow.step(&self.case.step));
+            if same.is_none_or(|(there, here)| there.kind.as_str() != here.kind.as_str()) {
+                let text = format!("flow: {version} has no step \"{}\" of the same kind", self.case.step);
+                return Err(Refusal::Invalid(text));
+            }
+            version.clone_into(&mut self.case.flow);
+            self.flow = next;
+        }
+        if let Some(version) = form {
+            let there: Vec<&str> = definition.form_versions().collect();
+            let unknown = || Refusal::Invalid(format!("form: {version} is not loaded; there are {}", there.join(", ")));
+            let next = definition.form(version).ok_or_else(unknown)?;
+            let checked = next.validate(&self.matter.submission.envelope.data);
+            if let (Err(errors), true) = (checked, self.matter.form.is_ok()) {
+                let first = errors.first().map(|error| error.message.as_str()).unwrap_or_default();
+                let text =
+                    format!("form: the data do not obey {version} ({} violations, first: {first})", errors.len());
+                return Err(Refusal::Invalid(text));
+            }
+            version.clone_into(&mut self.case.form_version);
+        }
+        Ok(json!({ "flow": self.case.flow, "form": self.case.form_version, "before": before }))
     }
 }
 

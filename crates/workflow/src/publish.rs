@@ -50,20 +50,19 @@ pub(crate) fn task(decision: &Decision, now: Timestamp) -> Option<Message> {
 }
 
 /// Work that no referral announces: a second signature, a reminder, an escalation.
-pub(crate) fn work(case: &Case, work: &Work, more: &Value, now: Timestamp) -> Message {
+pub(crate) fn work(case: &Case, work: &Work, more: Value, once: &str, now: Timestamp) -> Message {
     let mut data = json!({
         "application_id": case.application_id, "id": case.id, "service": case.service, "ars": case.ars,
         "kind": work.kind.as_str(), "queue": work.queue, "team": work.team, "hints": case.hints,
     });
     if let (Value::Object(all), Value::Object(more)) = (&mut data, more) {
-        all.extend(more.clone());
+        all.extend(more);
     }
-    let what = format!("work/{}/{}", case.path.len(), now.as_microsecond());
     cloud_event(EventMessage {
         application_id: case.application_id,
         exchange: "dunkelwerk.tasks",
         routing_key: format!("{}.{}", case.ars, work.queue),
-        id: event_id(case.application_id, &what),
+        id: event_id(case.application_id, &format!("work/{once}")),
         kind: "de.dunkelwerk.task.v1",
         authority: None,
         data,

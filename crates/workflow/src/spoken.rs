@@ -5,17 +5,20 @@ use crate::correspondence::{Message, Said};
 use crate::effects::Document;
 use crate::flow::{Exit, Kind};
 use crate::machine::Machine;
-use domain::{ReferralReason, berlin_date};
+use domain::ReferralReason;
+use jiff::Timestamp;
 use serde_json::json;
+use uuid::Uuid;
 
 impl Message {
-    /// As it lies in the file of a case.
-    pub(crate) fn document(&self, case: &Case) -> Document {
+    /// As it lies in the file of a case: under the time of filing, which is the order in which documents count. When it
+    /// came in, it says itself.
+    pub(crate) fn document(&self, case: &Case, at: Timestamp) -> Document {
         Document {
             application_id: case.application_id,
             key: self.key(),
             kind: self.body.as_str().to_owned(),
-            at: self.received_at,
+            at,
             actor: self.sender.name.as_str().to_owned(),
             body: self.raw.clone(),
         }
@@ -26,7 +29,7 @@ impl Machine<'_> {
     /// Files a message and does what it asks for. What cannot be done by itself is put before a person.
     pub fn hear(&mut self, message: &Message) {
         let from = self.case.step.clone();
-        let filed = self.file(message.document(&self.case));
+        let filed = self.file(message.document(&self.case, self.now));
         let at = self.effects.len();
         if self.case.state != CaseState::Erased {
             self.answer(message);
@@ -40,10 +43,10 @@ impl Machine<'_> {
         match &message.body {
             Said::Supplement { .. } | Said::Amendment { .. } => self.supplied(),
             Said::Withdrawal { .. } => self.withdrawn(),
-            Said::Objection { .. } => self.objected(message),
+            Said::Objection { .. } => self.objected(),
             Said::Person { .. } => self.person_wanted(),
             Said::HearingReply { .. } => self.replied(),
-            Said::Retrieved => self.retrieved(message),
+            Said::Retrieved { notice } => self.retrieved(*notice),
         }
     }
 
@@ -56,12 +59,18 @@ impl Machine<'_> {
     }
 
     /// Puts the case before a person, wherever it is.
-    fn to_person(&mut self, reason: ReferralReason, hint: &str) {
+    pub fn to_person(&mut self, reason: ReferralReason, hint: &str) {
         self.case.hint(hint);
-        self.because.push(reason);
+        self.bind(reason);
         let person = self.flow.interrupts.person.clone();
         self.jump(&person);
         self.run();
+    }
+
+    /// The same with a case that was over.
+    fn reopened(&mut self, reason: ReferralReason, hint: &str) {
+        self.open_again();
+        self.to_person(reason, hint);
     }
 
     fn supplied(&mut self) {
@@ -70,96 +79,116 @@ impl Machine<'_> {
             return self.run();
         }
         match self.case.state {
-            // Nobody takes the case away under the hands of who works on it.
-            CaseState::Referred | CaseState::Countersign if self.held() => {
-                self.case.hint("Der Antrag wurde inzwischen geändert")
+            // Nobody takes the case away under the hands of who works on it, and no hearing ends before its time.
+            CaseState::Referred if self.held() => self.changed(),
+            CaseState::Hearing => self.changed(),
+            // What was decided on other data is not signed.
+            CaseState::Countersign => {
+                self.leave(Exit::Returned);
+                self.changed();
+                self.run();
             }
-            CaseState::Countersign => self.case.hint("Der Antrag wurde inzwischen geändert"),
-            CaseState::Waiting | CaseState::Referred | CaseState::Hearing | CaseState::CorrectionNeeded => {
+            CaseState::Waiting | CaseState::Referred | CaseState::CorrectionNeeded => {
                 let again = self.flow.interrupts.amendment.clone();
                 self.jump(&again);
                 self.run();
             }
-            CaseState::Decided | CaseState::Closed => {
-                self.case.reopened = true;
-                self.to_person(ReferralReason::Rule, "Nach der Entscheidung wurden neue Angaben gemacht");
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn => {
+                self.reopened(ReferralReason::Rule, "Nach dem Ende des Vorgangs wurden neue Angaben gemacht");
             }
-            CaseState::Forwarded | CaseState::Withdrawn | CaseState::Erased => {}
+            CaseState::Erased => {}
         }
+    }
+
+    fn changed(&mut self) {
+        self.case.hint("Der Antrag wurde inzwischen geändert");
+        self.propose_anew();
     }
 
     fn withdrawn(&mut self) {
-        if self.case.is_open() {
-            self.case.unsigned = None;
-            let end = self.flow.interrupts.withdrawal.clone();
-            self.jump(&end);
-            self.run();
-        } else if matches!(self.case.state, CaseState::Decided | CaseState::Closed) {
-            self.case.reopened = true;
-            self.to_person(ReferralReason::Rule, "Der Antrag wurde nach der Entscheidung zurückgenommen");
+        let hint = "Der Antrag oder der Rechtsbehelf wurde zurückgenommen";
+        match self.case.state {
+            CaseState::Withdrawn | CaseState::Erased => {}
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded => {
+                self.reopened(ReferralReason::Rule, hint);
+            }
+            // A decision stands that a person must look at.
+            CaseState::Referred | CaseState::Countersign | CaseState::Hearing if self.case.reopened => {
+                self.case.hint(hint);
+            }
+            _ if self.case.reopened => self.to_person(ReferralReason::Rule, hint),
+            _ => {
+                self.set_aside();
+                let end = self.flow.interrupts.withdrawal.clone();
+                self.jump(&end);
+                self.run();
+            }
         }
     }
 
-    fn objected(&mut self, message: &Message) {
-        let received = berlin_date(message.received_at);
+    fn objected(&mut self) {
         let until = self.case.notice.as_ref().and_then(|notice| notice.remedy_until);
+        let late = until.is_some_and(|until| until < self.came);
         match self.case.state {
-            CaseState::Decided if until.is_none_or(|until| received <= until) && self.kind() == Some(Kind::Remedy) => {
-                self.case.reopened = true;
-                self.because.push(ReferralReason::PersonRequested);
+            CaseState::Erased => {}
+            CaseState::Decided if !late && self.kind() == Some(Kind::Remedy) => {
+                self.open_again();
+                self.bind(ReferralReason::PersonRequested);
                 self.case.hint("Rechtsbehelf gegen die Entscheidung");
                 self.leave(Exit::Objection);
                 self.run();
             }
-            CaseState::Decided | CaseState::Closed => {
-                self.case.reopened = true;
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn => {
                 let periods = self.office.rules.periods(&self.case.service, &self.case.ars);
-                let late = periods.map(|p| p.late.clone()).unwrap_or_default();
-                self.to_person(ReferralReason::PersonRequested, &late);
+                let hint = periods.filter(|_| late).map(|periods| periods.late.as_str());
+                self.reopened(ReferralReason::PersonRequested, hint.unwrap_or("Rechtsbehelf gegen die Entscheidung"));
             }
-            CaseState::Forwarded | CaseState::Withdrawn | CaseState::Erased => {}
             _ => self.case.hint("Rechtsbehelf, bevor entschieden ist"),
         }
     }
 
     fn person_wanted(&mut self) {
+        let hint = "Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)";
         match self.case.state {
-            CaseState::Waiting | CaseState::CorrectionNeeded => {
-                self.to_person(ReferralReason::PersonRequested, "Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
-            }
+            CaseState::Waiting | CaseState::CorrectionNeeded => self.to_person(ReferralReason::PersonRequested, hint),
             CaseState::Referred | CaseState::Countersign | CaseState::Hearing => {
-                self.case.hint("Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
+                self.bind(ReferralReason::PersonRequested);
+                self.case.hint(hint);
             }
-            CaseState::Decided | CaseState::Closed => {
-                self.case.reopened = true;
-                self.to_person(ReferralReason::PersonRequested, "Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)");
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn => {
+                self.reopened(ReferralReason::PersonRequested, hint);
             }
-            CaseState::Forwarded | CaseState::Withdrawn | CaseState::Erased => {}
+            CaseState::Erased => {}
         }
     }
 
     fn replied(&mut self) {
-        if self.kind() == Some(Kind::Hearing) {
-            self.because.push(ReferralReason::HearingNeeded);
-            self.case.hint("Die Anhörung ist beantwortet");
-            self.leave(Exit::Heard);
-            self.run();
-        } else {
-            self.case.hint("Eine Äußerung kam außerhalb der Anhörung");
+        match self.case.state {
+            CaseState::Hearing => {
+                self.bind(ReferralReason::HearingNeeded);
+                self.case.hint("Die Anhörung ist beantwortet");
+                self.leave(Exit::Heard);
+                self.run();
+            }
+            CaseState::Decided | CaseState::Closed | CaseState::Forwarded | CaseState::Withdrawn => {
+                self.reopened(ReferralReason::Rule, "Eine Äußerung kam nach dem Ende des Vorgangs");
+            }
+            CaseState::Erased => {}
+            _ => self.case.hint("Eine Äußerung kam außerhalb der Anhörung"),
         }
     }
 
-    fn retrieved(&mut self, message: &Message) {
-        let day = berlin_date(message.received_at);
+    /// The retrieval of another notice, or of one before it was sent, announces nothing.
+    fn retrieved(&mut self, of: Option<Uuid>) {
+        let day = self.came;
         let Some(notice) = &mut self.case.notice else { return };
-        let first = notice.retrieved.map_or(day, |known| known.min(day));
-        notice.retrieved = Some(first);
+        if of.is_some_and(|of| of != notice.id.0) || day < notice.sent {
+            return;
+        }
+        notice.retrieved = Some(notice.retrieved.map_or(day, |known| known.min(day)));
         self.announce();
-        let until = self.case.notice.as_ref().and_then(|notice| notice.remedy_until.or(notice.retrievable));
-        if self.kind() == Some(Kind::Remedy)
-            && let Some(wait) = &mut self.case.wait
-        {
-            wait.until = until;
+        if self.kind() == Some(Kind::Remedy) && self.case.state == CaseState::Decided {
+            self.await_remedy();
         }
     }
 }

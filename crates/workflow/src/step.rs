@@ -93,6 +93,7 @@ impl Office {
         let case = Case::new(submission, flow, form_version, received);
         let matter = Matter::new(submission.clone(), form.clone());
         let mut machine = Machine::new(self, flow.clone(), (case, 0), matter, None, surroundings, now);
+        machine.came = received.min(machine.today);
         machine.first = Some(self.intake(&registered));
         machine.effects.push(Effect::Register(Box::new(registered)));
         machine.run();
@@ -117,14 +118,28 @@ impl Office {
     ) -> Result<Vec<Effect>, Refusal> {
         let definition = self.workflows.get(&dossier.case.service);
         let flow = definition.and_then(|definition| definition.flow(&dossier.case.flow));
-        let Some(flow) = flow.cloned() else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
-        if self.known(dossier, event) {
+        let target = || match event {
+            // Cases of a version that is gone can still be moved to one that is there.
+            CaseEvent::Commanded { command: Command::Migrate { flow: Some(version), .. }, .. } => {
+                definition.and_then(|definition| definition.flow(version))
+            }
+            _ => None,
+        };
+        let flow = flow.or_else(target).cloned();
+        let Some(flow) = flow else { return Err(Refusal::NoFlow(dossier.case.flow.clone())) };
+        if dossier.knows(event)? {
             return Ok(Vec::new());
         }
         let new = self.new_document(dossier, event, now);
         let matter = Matter::of(self, dossier, new.as_ref());
         let case = (dossier.case.clone(), dossier.version);
         let mut machine = Machine::new(self, flow, case, matter, dossier.decision.clone(), surroundings, now);
+        if let CaseEvent::Said(message) = event {
+            machine.came = berlin_date(message.received_at).min(machine.today);
+        }
+        if !matches!(event, CaseEvent::Woken) {
+            machine.overdue();
+        }
         match event {
             CaseEvent::Said(message) => machine.hear(message),
             CaseEvent::Answered { question, answer } => machine.answered(*question, answer, new),
@@ -136,20 +151,10 @@ impl Office {
         Ok(if nothing { Vec::new() } else { effects })
     }
 
-    /// Whether a document lies in the file already: the event came before.
-    fn known(&self, dossier: &Dossier, event: &CaseEvent) -> bool {
-        let key = match event {
-            CaseEvent::Said(message) => message.key(),
-            CaseEvent::Answered { question, .. } => *question,
-            CaseEvent::Commanded { .. } | CaseEvent::Woken => return false,
-        };
-        dossier.documents.iter().any(|document| document.key == key)
-    }
-
     /// The document that an event brings.
     fn new_document(&self, dossier: &Dossier, event: &CaseEvent, now: Timestamp) -> Option<Document> {
         match event {
-            CaseEvent::Said(message) => Some(message.document(&dossier.case)),
+            CaseEvent::Said(message) => Some(message.document(&dossier.case, now)),
             CaseEvent::Answered { question, answer } => Some(Document {
                 application_id: dossier.case.application_id,
                 key: *question,
@@ -165,6 +170,9 @@ impl Office {
 
     /// The once-only keys of a case as an event leaves it.
     pub fn keys_after(&self, dossier: &Dossier, event: &CaseEvent) -> Vec<OnceKey> {
+        if self.workflows.get(&dossier.case.service).is_none_or(|definition| definition.once.is_empty()) {
+            return Vec::new();
+        }
         let new = self.new_document(dossier, event, dossier.submission.observed_at);
         let matter = Matter::of(self, dossier, new.as_ref());
         matter.form.as_ref().map(|valid| self.once_keys(&matter.submission, valid)).unwrap_or_default()

@@ -1,41 +1,48 @@
 //! Work for people: opened where a step needs one, announced, drawn for a second look.
 
 use crate::case::{Work, WorkKind};
-use crate::effects::{Control, Effect};
+use crate::effects::{Control, Effect, Judged};
 use crate::flow::Step;
 use crate::machine::Machine;
 use crate::publish;
-use domain::ReferralReason;
+use domain::{Decision, ReferralReason};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 impl Machine<'_> {
     pub fn open(&mut self, step: &Step, kind: WorkKind, team: Option<String>) {
         let referral = self.last.as_ref().and_then(|decision| decision.referral.as_ref());
-        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
-        let queue = rules.map(|rules| rules.competence.queue.clone());
-        let queue = queue.or(referral.map(|r| r.queue.clone())).unwrap_or_else(|| self.case.service.to_string());
         let unsigned = self.case.unsigned.as_ref();
-        self.case.work = Some(Work {
+        let proposal = unsigned.map(|u| u.decision.outcome).or(referral.and_then(|referral| referral.proposal));
+        let reasons = referral.map(|referral| referral.reasons.clone()).unwrap_or_default();
+        self.case.work = Some(Work { team, proposal, ..self.new_work(kind, reasons) });
+        if kind == WorkKind::Countersign {
+            self.work_news(json!({ "step": step.id }));
+        }
+    }
+
+    fn new_work(&self, kind: WorkKind, reasons: Vec<ReferralReason>) -> Work {
+        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
+        let referral = self.last.as_ref().and_then(|decision| decision.referral.as_ref());
+        let queue = rules.map(|rules| &rules.competence.queue).or(referral.map(|referral| &referral.queue));
+        Work {
             kind,
-            queue,
-            team,
-            reasons: referral.map(|referral| referral.reasons.clone()).unwrap_or_default(),
-            proposal: unsigned.map(|u| u.decision.outcome).or(referral.and_then(|referral| referral.proposal)),
+            queue: queue.cloned().unwrap_or_else(|| self.case.service.to_string()),
+            team: None,
+            reasons,
+            proposal: None,
             opened_at: self.now,
             claim: None,
             assigned_to: None,
             follow_up: None,
-        });
-        if kind == WorkKind::Countersign {
-            let more = json!({ "step": step.id, "kind": kind.as_str() });
-            self.work_news(&more);
         }
     }
 
     /// Tells the desk's own systems of work that no referral announced.
-    pub fn work_news(&mut self, more: &Value) {
+    pub fn work_news(&mut self, more: Value) {
         let Some(work) = &self.case.work else { return };
-        let message = publish::work(&self.case, work, more, self.now);
+        let once = format!("{}/{}", self.version, self.effects.len());
+        let message = publish::work(&self.case, work, more, &once, self.now);
         self.effects.push(Effect::Publish(message));
     }
 
@@ -45,27 +52,28 @@ impl Machine<'_> {
         if !self.office.drawn_after(&self.case, decision.decision_no) || self.case.work.is_some() {
             return;
         }
+        self.note_control(&decision, self.now, None);
+        self.case.work = Some(self.new_work(WorkKind::Control, vec![ReferralReason::Sample]));
+    }
+
+    /// The end of a second look at the newest decision.
+    pub fn end_control(&mut self, by: &str, agreed: Option<bool>) {
+        if let (true, Some(decision)) = (self.under_control(), self.last.clone()) {
+            let drawn_at = self.case.work.take().map_or(self.now, |work| work.opened_at);
+            self.note_control(&decision, drawn_at, Some(Judged { by: by.to_owned(), at: self.now, agreed }));
+        }
+    }
+
+    fn note_control(&mut self, decision: &Decision, drawn_at: Timestamp, judged: Option<Judged>) {
         self.effects.push(Effect::Control(Box::new(Control {
             application_id: self.case.application_id,
             decision_no: decision.decision_no,
             service: self.case.service.clone(),
             ars: self.case.ars.clone(),
             rule_set: decision.rule_set.clone(),
-            drawn_at: self.now,
-            judged: None,
+            drawn_at,
+            judged,
         })));
-        let rules = self.office.rules.rule_set(&self.case.service, &self.case.ars);
-        self.case.work = Some(Work {
-            kind: WorkKind::Control,
-            queue: rules.map_or_else(|| self.case.service.to_string(), |rules| rules.competence.queue.clone()),
-            team: None,
-            reasons: vec![ReferralReason::Sample],
-            proposal: None,
-            opened_at: self.now,
-            claim: None,
-            assigned_to: None,
-            follow_up: None,
-        });
     }
 
     /// Whether a control is open that a person may judge.

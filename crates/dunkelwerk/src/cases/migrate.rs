@@ -45,19 +45,22 @@ pub async fn migrate(config: &Config, arguments: &CasesMigrate) -> Result<(), Fa
     if tally.reasons.is_empty() { Ok(()) } else { Err(Failure::Findings) }
 }
 
-/// The service, where it has that version of the workflow.
+/// The service, where it has those versions.
 fn known(office: &Office, arguments: &CasesMigrate) -> Result<ServiceName, Failure> {
     let service = ServiceName::new(arguments.service.as_str()).map_err(|e| Failure::Usage(e.to_string()))?;
     let Some(definition) = office.workflows.get(&service) else {
         let known: Vec<&str> = office.workflows.names().map(ServiceName::as_str).collect();
         return Err(Failure::Usage(format!("there is no service {service}; known are {}", known.join(", "))));
     };
-    if definition.flow(&arguments.to).is_none() {
-        let known: Vec<&str> = definition.flow_versions().collect();
-        let text = format!("{service} has no workflow version {}; it has {}", arguments.to, known.join(", "));
-        return Err(Failure::Usage(text));
+    let lacks = |what: &str, version: &Option<String>, there: Vec<&str>| {
+        let version = version.as_deref().filter(|version| !there.contains(version))?;
+        Some(format!("{service} has no {what} version {version}; it has {}", there.join(", ")))
+    };
+    let flow = lacks("workflow", &arguments.to, definition.flow_versions().collect());
+    match flow.or(lacks("form", &arguments.form, definition.form_versions().collect())) {
+        Some(text) => Err(Failure::Usage(text)),
+        None => Ok(service),
     }
-    Ok(service)
 }
 
 /// Cases that have not ended: what still waits, be it for the end of the remedy period.
@@ -76,7 +79,7 @@ async fn open_cases(store: &dyn Store, filter: &CaseFilter) -> Result<Vec<Applic
 /// What became of a case.
 enum Went {
     Moved,
-    /// It keeps to that version already.
+    /// It keeps to those versions already.
     Already,
     Not(String),
 }
@@ -85,8 +88,8 @@ struct Mover {
     pipeline: Pipeline,
     store: Arc<dyn Store>,
     office: Arc<Office>,
-    command: Command,
-    to: String,
+    to: Option<String>,
+    form: Option<String>,
     by: Official,
     dry_run: bool,
 }
@@ -107,14 +110,15 @@ impl Mover {
             pipeline: Pipeline::new(office_now, store.clone(), publisher, metrics, runtime),
             store,
             office,
-            command: Command::Migrate { flow: arguments.to.clone() },
             to: arguments.to.clone(),
+            form: arguments.form.clone(),
             by: Official {
                 name: arguments.by.clone(),
                 token_sha256: None,
                 places: Land::ALL.iter().map(|land| land.code().to_owned()).collect(),
                 services: Vec::new(),
                 rights: vec![Right::Operate],
+                teams: Vec::new(),
                 deputy: Vec::new(),
             },
             dry_run: arguments.dry_run,
@@ -131,7 +135,7 @@ impl Mover {
                 match row.map(|row| worker::dossier(&self.office, row)) {
                     None => done.push((*id, Went::Not("it is gone".into()))),
                     Some(Err(error)) => done.push((*id, Went::Not(error))),
-                    Some(Ok(dossier)) if dossier.case.flow == self.to => done.push((*id, Went::Already)),
+                    Some(Ok(dossier)) if self.is_there(&dossier) => done.push((*id, Went::Already)),
                     Some(Ok(dossier)) if self.dry_run => done.push((*id, self.would(&dossier))),
                     Some(Ok(dossier)) => events.push((*id, self.event(&dossier))),
                 }
@@ -144,7 +148,7 @@ impl Mover {
                     Advanced::Refused(Refusal::Stale { .. }) if tries < TRIES => open.push(id),
                     Advanced::Refused(refusal) => done.push((id, Went::Not(refusal.to_string()))),
                     Advanced::Unknown => done.push((id, Went::Not("it is gone".into()))),
-                    Advanced::Broken(error) => done.push((id, Went::Not(error))),
+                    Advanced::Broken(error) | Advanced::Unstored(error) => done.push((id, Went::Not(error))),
                 }
             }
             if open.is_empty() {
@@ -155,7 +159,13 @@ impl Mover {
     }
 
     fn event(&self, dossier: &Dossier) -> CaseEvent {
-        CaseEvent::Commanded { command: self.command.clone(), by: self.by.clone(), seen: dossier.version }
+        let command = Command::Migrate { flow: self.to.clone(), form: self.form.clone() };
+        CaseEvent::Commanded { command, by: self.by.clone(), seen: dossier.version }
+    }
+
+    fn is_there(&self, dossier: &Dossier) -> bool {
+        let same = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
+        same(&self.to, &dossier.case.flow) && same(&self.form, &dossier.case.form_version)
     }
 
     fn would(&self, dossier: &Dossier) -> Went {
@@ -193,8 +203,12 @@ impl Tally {
     fn print(&self, arguments: &CasesMigrate) {
         let word = if arguments.dry_run { "would move" } else { "moved" };
         let stay: usize = self.reasons.values().sum();
-        let (moved, already, to) = (self.moved, self.already, &arguments.to);
-        output::line(&format!("{moved} {word} to workflow version {to}, {already} were there already, {stay} stay"));
+        let (moved, already) = (self.moved, self.already);
+        let named = |what: &str, to: &Option<String>| to.as_ref().map(|to| format!("{what} version {to}"));
+        let to: Vec<String> =
+            named("workflow", &arguments.to).into_iter().chain(named("form", &arguments.form)).collect();
+        let to = to.join(" and ");
+        output::line(&format!("{moved} {word} to {to}, {already} were there already, {stay} stay"));
         for (why, count) in &self.reasons {
             output::line(&format!("{count:>7}  {why}"));
         }

@@ -50,9 +50,12 @@ pub struct CasesShow {
 pub struct CasesMigrate {
     #[arg(long, value_name = "SERVICE")]
     pub service: String,
-    /// The version to which they go.
+    /// The version of the workflow to which they go.
+    #[arg(long, value_name = "VERSION", required_unless_present = "form")]
+    pub to: Option<String>,
+    /// The version of the form that they obey from now on; cases whose data do not obey it stay.
     #[arg(long, value_name = "VERSION")]
-    pub to: String,
+    pub form: Option<String>,
     /// Change nothing; say of each case whether it would go, and why not.
     #[arg(long)]
     pub dry_run: bool,

@@ -4,7 +4,7 @@ mod case;
 
 use super::failures;
 use crate::columns::Moment;
-use crate::rows::{AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, Committed, ConflictRow, OutboxRow};
+use crate::rows::{AliasRow, ApplicationRow, ArchiveRow, AuditRow, Batch, Committed, ConflictRow, ERASED, OutboxRow};
 use crate::{StoreError, stops};
 use domain::Digest;
 use jiff::Timestamp;
@@ -81,7 +81,7 @@ async fn first(tx: &mut PgConnection, batch: &Batch) -> Result<bool, StoreError>
         return Ok(false);
     }
     if applications(tx, &batch.applications).await? < batch.applications.len() as u64 {
-        return Ok(false);
+        return if taken(tx, &batch.applications).await? { Err(StoreError::id_taken()) } else { Ok(false) };
     }
     if !case::cases(tx, &batch.cases).await? {
         return Ok(false);
@@ -136,6 +136,22 @@ async fn applications(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<
     .bind(column(rows, |r| Moment(r.observed_at)))
     .bind(column(rows, |r| Moment(r.received_at)));
     Ok(done.execute(tx).await?.rows_affected())
+}
+
+/// Whether the id of one of them belongs to an application of another identity: no look-up would ever find it. What is
+/// erased has another identity than it had.
+async fn taken(tx: &mut PgConnection, rows: &[ApplicationRow]) -> Result<bool, StoreError> {
+    let taken = sqlx::query_scalar(
+        "select exists (select 1 from applications a join unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) \
+         as u(id, sender, service, client_id) on a.application_id = u.id \
+         where (a.sender, a.service, a.client_id) <> (u.sender, u.service, u.client_id) and a.content <> $5)",
+    )
+    .bind(column(rows, |r| r.application_id.0))
+    .bind(column(rows, |r| r.identity.sender.clone()))
+    .bind(column(rows, |r| r.identity.service.clone()))
+    .bind(column(rows, |r| r.identity.client_id.clone()))
+    .bind(bytes(&ERASED));
+    Ok(taken.fetch_one(tx).await?)
 }
 
 async fn outbox(tx: &mut PgConnection, rows: &[OutboxRow], at: Timestamp) -> Result<HashSet<Uuid>, StoreError> {

@@ -1,10 +1,12 @@
 //! The embedded queue as a table: leases with a fence, so that a worker that was frozen cannot settle what another took.
+//! And questions, which are left alone for a while.
 
 use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{Leased, QueueRow};
 use jiff::Timestamp;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgConnection, PgPool};
+use uuid::Uuid;
 
 pub(super) async fn enqueue(pool: &PgPool, rows: &[QueueRow]) -> Result<(), StoreError> {
     sqlx::query(
@@ -40,6 +42,22 @@ pub(super) async fn lease(
     .await?;
     leased.sort_by_key(|l| l.id);
     Ok(leased)
+}
+
+/// Puts questions off after one more attempt.
+pub(super) async fn postpone(
+    connection: &mut PgConnection,
+    ids: &[Uuid],
+    next_at: Timestamp,
+    trouble: Option<&str>,
+) -> Result<(), StoreError> {
+    sqlx::query("update questions set attempts = attempts + 1, next_at = $2, trouble = $3 where question_id = any($1)")
+        .bind(ids)
+        .bind(Moment(next_at))
+        .bind(trouble)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn settle(pool: &PgPool, leased: &[(i64, i64)]) -> Result<u64, StoreError> {

@@ -32,6 +32,19 @@ pub(super) async fn look_up(pool: &PgPool, identities: &[Identity]) -> Result<Ve
     Ok(identities.iter().map(|i| known.get(i).cloned()).collect())
 }
 
+/// In one question; an identity itself counts before its tombstone.
+pub(super) async fn look_up_ever(
+    pool: &PgPool,
+    identities: &[Identity],
+    tombstones: &[String],
+) -> Result<Vec<Option<Known>>, StoreError> {
+    let erased = |(i, tombstone): (&Identity, &String)| Identity { client_id: tombstone.clone(), ..i.clone() };
+    let both: Vec<Identity> = identities.iter().cloned().chain(identities.iter().zip(tombstones).map(erased)).collect();
+    let mut known = look_up(pool, &both).await?;
+    let erased = known.split_off(identities.len());
+    Ok(known.into_iter().zip(erased).map(|(known, erased)| known.or(erased)).collect())
+}
+
 pub(super) async fn claims(pool: &PgPool, digests: &[Digest]) -> Result<HashMap<Digest, Vec<ClaimRow>>, StoreError> {
     if digests.is_empty() {
         return Ok(HashMap::new());

@@ -195,7 +195,7 @@ pub struct ControlRow {
     #[sqlx(try_from = "Moment")]
     pub drawn_at: Timestamp,
     pub official: Option<String>,
-    /// Whether the official came to the same result.
+    /// Whether the official came to the same result; nothing where the case was opened again before anybody had looked.
     pub agreed: Option<bool>,
     #[sqlx(try_from = "Maybe<Moment>")]
     pub judged_at: Option<Timestamp>,
@@ -209,6 +209,8 @@ pub struct ControlFigures {
     pub drawn: i64,
     pub judged: i64,
     pub disagreed: i64,
+    /// Opened again for another reason before anybody had looked.
+    pub overtaken: i64,
 }
 
 /// What a step of a case needs. Nothing in it is older than `case`.

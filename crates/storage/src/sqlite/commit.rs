@@ -4,7 +4,7 @@ mod case;
 
 use super::failures;
 use crate::columns::Moment;
-use crate::rows::{AuditRow, Batch, Committed, OutboxRow};
+use crate::rows::{ApplicationRow, AuditRow, Batch, Committed, ERASED, OutboxRow};
 use crate::{StoreError, stops};
 use domain::Digest;
 use jiff::Timestamp;
@@ -89,7 +89,7 @@ async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreEr
         .execute(&mut *tx)
         .await?;
         if done.rows_affected() == 0 {
-            return Ok(false);
+            return if taken(tx, row).await? { Err(StoreError::id_taken()) } else { Ok(false) };
         }
     }
     for row in &batch.cases {
@@ -109,6 +109,21 @@ async fn first(tx: &mut SqliteConnection, batch: &Batch) -> Result<bool, StoreEr
         }
     }
     Ok(true)
+}
+
+/// Whether its id belongs to an application of another identity: no look-up would ever find it. What is erased has another
+/// identity than it had.
+async fn taken(tx: &mut SqliteConnection, row: &ApplicationRow) -> Result<bool, StoreError> {
+    let taken = sqlx::query_scalar(
+        "select exists (select 1 from applications where application_id = ? \
+         and (sender, service, client_id) <> (?, ?, ?) and content <> ?)",
+    )
+    .bind(row.application_id.0)
+    .bind(&row.identity.sender)
+    .bind(&row.identity.service)
+    .bind(&row.identity.client_id)
+    .bind(ERASED.0.as_slice());
+    Ok(taken.fetch_one(tx).await?)
 }
 
 async fn outbox(tx: &mut SqliteConnection, row: &OutboxRow, at: Timestamp) -> Result<u64, StoreError> {

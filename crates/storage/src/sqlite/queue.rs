@@ -1,10 +1,12 @@
-//! The embedded queue as a table: leases with a fence.
+//! The embedded queue as a table: leases with a fence. And questions, which are left alone for a while.
 
 use crate::StoreError;
 use crate::columns::Moment;
 use crate::rows::{Leased, QueueRow};
 use jiff::Timestamp;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
+use uuid::Uuid;
 
 pub(super) async fn enqueue(pool: &SqlitePool, rows: &[QueueRow]) -> Result<(), StoreError> {
     let mut tx = pool.begin_with("BEGIN IMMEDIATE").await?;
@@ -47,6 +49,24 @@ pub(super) async fn lease(
     }
     tx.commit().await?;
     Ok(leased)
+}
+
+/// Puts questions off after one more attempt.
+pub(super) async fn postpone(
+    tx: &mut SqliteConnection,
+    ids: &[Uuid],
+    next_at: Timestamp,
+    trouble: Option<&str>,
+) -> Result<(), StoreError> {
+    for id in ids {
+        sqlx::query("update questions set attempts = attempts + 1, next_at = ?, trouble = ? where question_id = ?")
+            .bind(Moment(next_at))
+            .bind(trouble)
+            .bind(*id)
+            .execute(&mut *tx)
+            .await?;
+    }
+    Ok(())
 }
 
 pub(super) async fn settle(pool: &SqlitePool, leased: &[(i64, i64)]) -> Result<u64, StoreError> {

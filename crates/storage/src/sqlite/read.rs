@@ -26,6 +26,32 @@ pub(super) async fn look_up(pool: &SqlitePool, identities: &[Identity]) -> Resul
     Ok(known)
 }
 
+/// An identity itself counts before its tombstone.
+pub(super) async fn look_up_ever(
+    pool: &SqlitePool,
+    identities: &[Identity],
+    tombstones: &[String],
+) -> Result<Vec<Option<Known>>, StoreError> {
+    let mut connection = pool.acquire().await?;
+    let mut known = Vec::with_capacity(identities.len());
+    for (identity, tombstone) in identities.iter().zip(tombstones) {
+        let row = sqlx::query_as(
+            "select application_id, content from applications where sender = ?1 and service = ?2 and client_id = ?3 \
+             union all \
+             select application_id, content from applications where sender = ?1 and service = ?2 and client_id = ?4 \
+             limit 1",
+        )
+        .bind(&identity.sender)
+        .bind(&identity.service)
+        .bind(&identity.client_id)
+        .bind(tombstone)
+        .fetch_optional(&mut *connection)
+        .await?;
+        known.push(row);
+    }
+    Ok(known)
+}
+
 pub(super) async fn claims(
     pool: &SqlitePool,
     digests: &[Digest],

@@ -26,7 +26,7 @@ pub(super) struct CommandShape {
     version: i64,
     /// claim, release, assign (to), follow_up (on, text), note (text), draft (content), decide (outcome, result, text), sign,
     /// return (text), request_correction (fields), hear (text), forward (to, text), pause (text), resume, extend (until, text),
-    /// extend_fiction (until, text), reopen (text), take (text), judge (outcome, result, text), retry (text), migrate (flow)
+    /// extend_fiction (until, text), reopen (text), close (text), take (text), judge (outcome, result, text), retry (text), migrate (flow, form)
     #[schema(example = "decide")]
     command: String,
     /// Reasons, or a note. With `decide`: what the notice says (§ 39 VwVfG)
@@ -103,7 +103,7 @@ pub(super) async fn command(State(web): State<Shared>, id: Address, request: Req
         return Err(case_file::erased());
     }
     let (command, seen) = read(&bytes)?;
-    if let Some(fault) = unknown(&office, &official, &case, &command) {
+    if let Some(fault) = unknown(&office, &official, &case, &command, (web.clock)()) {
         return Err(Problem::refused(Refusal::Invalid(fault)));
     }
     match web.desk.command(case.application_id, command, &official, seen).await {
@@ -119,9 +119,10 @@ pub(super) async fn command(State(web): State<Shared>, id: Address, request: Req
 }
 
 /// What a command names and nobody here knows: said only to who may give it.
-fn unknown(office: &Office, by: &Official, case: &Case, command: &Command) -> Option<String> {
+fn unknown(office: &Office, by: &Official, case: &Case, command: &Command, now: Timestamp) -> Option<String> {
+    let holds = || case.holder(now).is_some_and(|holder| holder.by == by.name);
     match command {
-        Command::Assign { to } if by.may(Right::Lead) => {
+        Command::Assign { to } if by.may(Right::Lead) || holds() => {
             let kind = case.work.as_ref()?.kind;
             let colleague = |other: &&Arc<Official>| {
                 other.covers(case.service.as_str(), &case.ars) && other.may(official::right_for(kind))
@@ -135,11 +136,14 @@ fn unknown(office: &Office, by: &Official, case: &Case, command: &Command) -> Op
                 names => format!("to: \"{to:.64}\" cannot do this here; {} can", names.join(", ")),
             })
         }
-        Command::Migrate { flow } if by.may(Right::Operate) => {
+        Command::Migrate { flow, form } if by.may(Right::Operate) => {
             let definition = office.workflows.get(&case.service)?;
-            let known: Vec<&str> = definition.flow_versions().collect();
-            let text = || format!("flow: {} has no version \"{flow:.64}\"; it has {}", case.service, known.join(", "));
-            definition.flow(flow).is_none().then(text)
+            let lacks = |what: &str, version: &Option<String>, there: Vec<&str>| {
+                let version = version.as_deref().filter(|version| !there.contains(version))?;
+                Some(format!("{what}: {} has no version \"{version:.64}\"; it has {}", case.service, there.join(", ")))
+            };
+            let flow = lacks("flow", flow, definition.flow_versions().collect());
+            flow.or_else(|| lacks("form", form, definition.form_versions().collect()))
         }
         _ => None,
     }

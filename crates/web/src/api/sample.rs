@@ -13,6 +13,7 @@ pub fn official(rights: &[Right]) -> Official {
         places: vec!["05315".into()],
         services: Vec::new(),
         rights: rights.to_vec(),
+        teams: Vec::new(),
         deputy: Vec::new(),
     }
 }

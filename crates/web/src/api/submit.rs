@@ -86,8 +86,12 @@ async fn take_in(web: &WebState, request: Request) -> Result<ApplicationId, Prob
     let span = Span::current();
     span.record("application.service", submission.envelope.service.as_str());
     span.record("application.ars", submission.envelope.ars.as_str());
-    if let Some(known) = look_up(web, &sender, &submission).await {
+    let tombstone = office.tombstone(&sender.name, &submission.envelope.service, &submission.envelope.id);
+    if let Some(known) = look_up(web, &sender, &submission, tombstone.as_str()).await {
         span.record("application.id", tracing::field::display(known.application_id));
+        if known.is_erased() {
+            return Err(Problem::Erased { first: known.application_id });
+        }
         let same = known.content == submission.content;
         return if same { Ok(known.application_id) } else { Err(Problem::Conflict { first: known.application_id }) };
     }
@@ -97,13 +101,14 @@ async fn take_in(web: &WebState, request: Request) -> Result<ApplicationId, Prob
     Ok(id)
 }
 
-async fn look_up(web: &WebState, sender: &Sender, submission: &Submission) -> Option<Known> {
+async fn look_up(web: &WebState, sender: &Sender, submission: &Submission, tombstone: &str) -> Option<Known> {
     let identity = Identity {
         sender: sender.name.to_string(),
         service: submission.envelope.service.to_string(),
         client_id: submission.envelope.id.as_str().to_owned(),
     };
-    match tokio::time::timeout(LOOK_UP_LIMIT, web.store.look_up(&[identity])).await {
+    let (identities, tombstones) = ([identity], [tombstone.to_owned()]);
+    match tokio::time::timeout(LOOK_UP_LIMIT, web.store.look_up_ever(&identities, &tombstones)).await {
         Ok(Ok(known)) => known.into_iter().next().flatten(),
         Ok(Err(error)) => {
             tracing::warn!(error = %error, "the store did not say whether an application is known; queueing it");

@@ -102,6 +102,7 @@ pub(super) fn action(word: &str) -> String {
         "timer.deadline" => "Frist abgelaufen",
         "failure.edited" => "als Störung geändert und noch einmal versucht",
         "failure.cancelled" => "als Störung aufgegeben",
+        "timer.paused" => "die Fristen ruhen noch",
         other => match other.split_once('.') {
             Some(("command", word)) if command(word) != word => command(word),
             Some(("message", kind)) => return format!("{} eingegangen", document(kind)),
@@ -130,6 +131,7 @@ fn command(word: &str) -> &str {
         "extend" => "Frist verlängert",
         "extend_fiction" => "Frist der Genehmigungsfiktion verlängert",
         "reopen" => "wieder aufgenommen",
+        "close" => "beendet, die Entscheidung steht",
         "take" => "aus dem automatischen Ablauf genommen",
         "judge" => "nachkontrolliert",
         "retry" => "noch einmal der Maschine gegeben",

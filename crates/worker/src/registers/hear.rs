@@ -1,9 +1,10 @@
 //! Answers that registers give by message: heard, checked, stepped, acknowledged once they are committed.
 
 use super::answer::by_message;
-use super::{answer, event, refuse};
+use super::{Answer, answer, event, refuse};
 use crate::amqp::{AmqpSettings, Answers, Letter};
 use crate::delivery::{Cause, Delivery, Disposition};
+use crate::patience::GivenUp;
 use crate::pipeline::Pipeline;
 use crate::run::BACKOFF;
 use std::collections::{BTreeMap, HashMap};
@@ -57,8 +58,8 @@ async fn listen(pipeline: &Arc<Pipeline>, mut answers: Answers, users: &Users) -
         while !letters.is_empty() {
             let rest = letters.split_off(size.min(letters.len()));
             let group = std::mem::replace(&mut letters, rest);
-            let (pipeline, users) = (pipeline.clone(), users.clone());
-            match tokio::spawn(async move { hear(&pipeline, &users, &group).await.then_some(group) }).await {
+            let (own, users) = (pipeline.clone(), users.clone());
+            match tokio::spawn(async move { hear(&own, &users, &group).await.then_some(group) }).await {
                 Ok(Some(group)) => {
                     for letter in group {
                         if !letter.acknowledge().await {
@@ -66,7 +67,8 @@ async fn listen(pipeline: &Arc<Pipeline>, mut answers: Answers, users: &Users) -
                         }
                     }
                 }
-                Ok(None) => return None,
+                Ok(None) if pipeline.runtime.shutdown.is_cancelled() => return None,
+                Ok(None) => return Some("the store refuses what an answer brings".into()),
                 // A panic in our own code loses nothing: it stays unacknowledged and comes again.
                 Err(error) => broken = Some(error.to_string()),
             }
@@ -77,7 +79,8 @@ async fn listen(pipeline: &Arc<Pipeline>, mut answers: Answers, users: &Users) -
     }
 }
 
-/// Steps the cases that got answers; true once everything about them is durable, false on shutdown.
+/// Steps the cases that got answers; true once everything about them is durable, false on shutdown or where the store
+/// refuses it: then each is heard alone, and put away where it is refused again.
 async fn hear(pipeline: &Pipeline, users: &Users, letters: &[Letter]) -> bool {
     let now = (pipeline.runtime.clock)();
     let mut read = Vec::with_capacity(letters.len());
@@ -88,8 +91,22 @@ async fn hear(pipeline: &Pipeline, users: &Users, letters: &[Letter]) -> bool {
             Err(_) => return false,
         }
     }
+    match (take(pipeline, users, read).await, letters) {
+        (Ok(durable), _) => durable,
+        (Err(GivenUp::Refused(why)), [letter]) => {
+            let cause = Cause::unreadable_answer(&format!("the store refuses what it brings: {why}"));
+            put_away(pipeline, letter, cause).await
+        }
+        (Err(GivenUp::Refused(_) | GivenUp::Shutdown), _) => false,
+    }
+}
+
+/// An answer by message: its question, and what is said of it.
+type Said<'l> = (&'l Letter, Uuid, Result<Answer, String>);
+
+async fn take(pipeline: &Pipeline, users: &Users, read: Vec<Said<'_>>) -> Result<bool, GivenUp> {
     let ids: Vec<Uuid> = read.iter().map(|(_, id, _)| *id).collect();
-    let Some(open) = pipeline.held(|| pipeline.store.questions(&ids)).await else { return false };
+    let open = pipeline.insist(|| pipeline.store.questions(&ids)).await?;
     let mut open: HashMap<Uuid, _> = open.into_iter().map(|question| (question.question_id, question)).collect();
     let mut events = Vec::with_capacity(read.len());
     for (letter, id, said) in read {
@@ -103,20 +120,16 @@ async fn hear(pipeline: &Pipeline, users: &Users, letters: &[Letter]) -> bool {
             if put_away(pipeline, letter, cause).await {
                 continue;
             }
-            return false;
+            return Ok(false);
         }
         match said {
             Ok(said) => events.push(event(question, said)),
-            Err(text) => {
-                let refused = || refuse(pipeline, &question.register, id, &text);
-                if pipeline.held(refused).await.is_none() {
-                    return false;
-                }
-            }
+            Err(text) => pipeline.insist(|| refuse(pipeline, &question.register, id, &text)).await?,
         }
         open.remove(&id);
     }
-    pipeline.held(|| answer(pipeline, &events)).await.is_some()
+    pipeline.insist(|| answer(pipeline, &events)).await?;
+    Ok(true)
 }
 
 async fn put_away(pipeline: &Pipeline, letter: &Letter, cause: Cause) -> bool {

@@ -9,6 +9,7 @@ pub(super) fn faults(flow: &Flow) -> Vec<FlowError> {
     let mut faults = Vec::new();
     let reached = closure(flow, starts(flow), |_| true);
     let undecided = closure(flow, undecided_starts(flow), |exit| exit != Exit::Decided);
+    let untold = untold(flow);
     let ending = ending(flow);
     for step in &flow.steps {
         if !reached.contains(step.id.as_str()) {
@@ -19,6 +20,12 @@ pub(super) fn faults(flow: &Flow) -> Vec<FlowError> {
         }
         if !ending.contains(step.id.as_str()) {
             faults.push(of(step, "kein Weg führt von dort zu einem Schritt der Art ende oder abgabe"));
+        }
+        if untold.contains(step.id.as_str()) && (step.kind.ends() || step.kind == Kind::Remedy) {
+            faults.push(of(
+                step,
+                "was ein Mensch entscheidet, kommt ohne Bescheid dorthin; davor gehört die Art bescheid",
+            ));
         }
         if needs_decision(&step.kind) && undecided.contains(step.id.as_str()) {
             faults.push(of(step, "ein Weg führt ohne Entscheidung dorthin; davor gehört der Ausgang entschieden"));
@@ -45,8 +52,27 @@ fn starts(flow: &Flow) -> Vec<&str> {
 
 /// Where a case has no decision, or one that no longer holds. A fiction is one by law.
 fn undecided_starts(flow: &Flow) -> Vec<&str> {
-    let again = flow.steps.iter().flat_map(|step| [Exit::Objection, Exit::Returned].map(|exit| step.exits.get(&exit)));
+    let again = flow.steps.iter().flat_map(|step| {
+        // What nobody signed in time is not decided.
+        let unsigned = matches!(step.kind, Kind::Countersign { .. }).then_some(Exit::Deadline);
+        [Exit::Objection, Exit::Returned].into_iter().chain(unsigned).map(|exit| step.exits.get(&exit))
+    });
     named(flow).into_iter().chain(again.flatten().map(String::as_str)).collect()
+}
+
+/// Where a case can come that a person decided and that had no notice yet.
+fn untold(flow: &Flow) -> BTreeSet<&str> {
+    let desks = flow.steps.iter().filter(|step| matches!(step.kind, Kind::Desk { .. }));
+    let mut open: Vec<&str> = desks.filter_map(|desk| desk.exits.get(&Exit::Decided)).map(String::as_str).collect();
+    let mut reached = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let step = flow.step(id).filter(|step| !matches!(step.kind, Kind::Notice { .. } | Kind::Desk { .. }));
+        if let Some(step) = step.filter(|_| reached.insert(id)) {
+            let decided = step.exits.iter().filter(|(exit, _)| !matches!(exit, Exit::Returned | Exit::Deadline));
+            open.extend(decided.map(|(_, to)| to.as_str()));
+        }
+    }
+    reached
 }
 
 /// All steps that can be reached over exits that count.

@@ -51,6 +51,7 @@ struct WrittenFiction {
     monate: i64,
     norm: String,
     quelle: String,
+    vorwarnung_tage: i64,
     weiter: StepId,
 }
 
@@ -141,11 +142,14 @@ impl Flow {
 }
 
 fn read_fiction(written: WrittenFiction) -> Result<Fiction, String> {
-    let WrittenFiction { monate: months, norm, quelle: source, weiter: next } = written;
+    let WrittenFiction { monate: months, norm, quelle: source, vorwarnung_tage: warning_days, weiter: next } = written;
     if months < 1 || norm.trim().is_empty() || source.trim().is_empty() {
         return Err("[genehmigungsfiktion] braucht monate ab 1 und norm und quelle, die sie anordnen".into());
     }
-    Ok(Fiction { months, norm, source, next })
+    if warning_days < 1 {
+        return Err("[genehmigungsfiktion] braucht vorwarnung_tage ab 1: wann jemand von der Fiktion erfährt".into());
+    }
+    Ok(Fiction { months, norm, source, warning_days, next })
 }
 
 fn read_step(table: toml::Table, line: usize) -> Result<Step, Vec<String>> {

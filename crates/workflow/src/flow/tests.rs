@@ -16,6 +16,7 @@ wiederaufnahme = "sachbearbeitung"
 [genehmigungsfiktion]
 monate = 3
 norm   = "§ 42a VwVfG"
+vorwarnung_tage = 14
 quelle = "erfunden"
 weiter = "bescheid"
 
@@ -178,13 +179,13 @@ fn what_is_no_workflow_is_said_with_its_line() {
         ("beginn", "anfang", "Zeile 2: unbekannter Schlüssel `anfang`, möglich sind `titel`, `beginn`, "),
         ("monate = 3", "monate = drei", "Zeile 11: Text steht in Anführungszeichen"),
         ("monate = 3", "monate = 0", "Zeile 10: [genehmigungsfiktion] braucht monate ab 1 und norm und quelle"),
-        ("id = \"formular\"\n", "", "Zeile 16: ein Schritt: es fehlt der Schlüssel `id`"),
-        ("art = \"formular\"\n", "", "Zeile 16: Schritt „formular“: es fehlt der Schlüssel `art`"),
+        ("id = \"formular\"\n", "", "Zeile 17: ein Schritt: es fehlt der Schlüssel `id`"),
+        ("art = \"formular\"\n", "", "Zeile 17: Schritt „formular“: es fehlt der Schlüssel `art`"),
         ("weiter = \"bescheid\"", "weiter = \"x\"", "genehmigungsfiktion.weiter nennt den Schritt „x“"),
         (
             "weiter = { gueltig = \"register\", ",
             "weiter = { ",
-            "Zeile 16: Schritt „formular“: zur Art „formular“ gehört",
+            "Zeile 17: Schritt „formular“: zur Art „formular“ gehört",
         ),
     ] {
         let found = findings(&with(old, new)).first().unwrap().to_string();

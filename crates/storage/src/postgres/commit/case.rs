@@ -2,10 +2,10 @@
 
 use super::{bytes, column};
 use crate::StoreError;
-use crate::cases::{erasure, second_ids};
+use crate::cases::erasure;
 use crate::columns::{Day, Moment, Words};
-use crate::rows::{CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ErasedRow, QuestionRow, TaskRow};
-use domain::{ApplicationId, Digest};
+use crate::rows::{CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ERASED, ErasedRow, QuestionRow, TaskRow};
+use domain::ApplicationId;
 use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Postgres, query};
@@ -74,10 +74,11 @@ pub(super) async fn erase(tx: &mut PgConnection, rows: &[ErasedRow]) -> Result<(
     query(update)
         .bind(&ids)
         .bind(column(rows, |row| row.tombstone.clone()))
-        .bind(bytes(&Digest([0; 32])))
+        .bind(bytes(&ERASED))
         .execute(&mut *tx)
         .await?;
-    for statement in erasure!("= any($1)") {
+    // One array of all ids: with an "or" the index over them would not be used.
+    for statement in erasure!("= any($1)", "= any($1::uuid[] || array", ")") {
         query(statement).bind(&ids).execute(&mut *tx).await?;
     }
     Ok(())

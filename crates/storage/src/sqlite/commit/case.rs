@@ -1,10 +1,12 @@
 //! What a batch writes about cases.
 
 use crate::StoreError;
-use crate::cases::{erasure, second_ids};
+use crate::cases::erasure;
 use crate::columns::{Day, Moment, Words};
-use crate::rows::{Batch, CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ErasedRow, QuestionRow, TaskRow};
-use domain::{ApplicationId, Digest};
+use crate::rows::{
+    Batch, CaseRow, ClaimRow, ControlRow, DecisionRow, DocumentRow, ERASED, ErasedRow, QuestionRow, TaskRow,
+};
+use domain::ApplicationId;
 use sqlx::{SqliteConnection, query};
 
 /// A new case, or another over the version that was read; 0 where another was first.
@@ -38,11 +40,11 @@ pub(super) async fn erase(tx: &mut SqliteConnection, row: &ErasedRow) -> Result<
     let id = row.application_id;
     query("update applications set raw = x'', client_id = ?3, content = ?2 where application_id = ?1")
         .bind(id.0)
-        .bind(Digest([0; 32]).0.to_vec())
+        .bind(ERASED.0.to_vec())
         .bind(&row.tombstone)
         .execute(&mut *tx)
         .await?;
-    for statement in erasure!("= $1") {
+    for statement in erasure!("= $1", "= $1 or application_id in ", "") {
         query(statement).bind(id.0).execute(&mut *tx).await?;
     }
     Ok(())
