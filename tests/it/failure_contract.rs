@@ -14,6 +14,7 @@ contract!(
     of_jobs_at_once_each_failure_has_one,
     what_fails_again_is_open_again,
     settled_failures_are_forgotten_after_a_time,
+    jobs_of_somebody_are_paged_however_many_others_there_are,
     a_storm_and_an_operator_park_beside_each_other,
     what_is_parked_lets_others_pass,
 );
@@ -187,8 +188,33 @@ async fn ten_thousand_failures_are_one_job(store: Arc<dyn Store>) {
 
     assert_eq!(store.begin_job(&job("k", 300), &cases, &silent).await.unwrap(), 1_200, "what is open again");
     let running = JobRow { total: 1_200, ..job("k", 300) };
-    assert_eq!(store.jobs(10).await.unwrap(), [running.clone(), ended], "the newest first");
-    assert_eq!(store.jobs(1).await.unwrap(), [running]);
+    assert_eq!(store.jobs(None, None, 10).await.unwrap(), [running.clone(), ended], "the newest first");
+    assert_eq!(store.jobs(None, None, 1).await.unwrap(), [running]);
+}
+
+async fn jobs_of_somebody_are_paged_however_many_others_there_are(store: Arc<dyn Store>) {
+    let nothing = FailureFilter { cause: Some("nothing".into()), ..FailureFilter::default() };
+    for i in 0..12 {
+        let by = if i % 4 == 0 { "Amsel" } else { "Technik" };
+        // Three of them begin at the same moment.
+        let one = JobRow { by: by.into(), ..job(&format!("j{i}"), i / 3) };
+        store.begin_job(&one, &nothing, &silent).await.unwrap();
+    }
+    let all = store.jobs(None, None, 20).await.unwrap();
+    assert!(all.len() == 12 && all.is_sorted_by(|one, next| one.begun_at >= next.begun_at), "{all:?}");
+    for (by, count) in [(None, 12), (Some("Amsel"), 3), (Some("Technik"), 9), (Some("Niemand"), 0)] {
+        for limit in 1..=13 {
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let page = store.jobs(by, after, limit).await.unwrap();
+                let Some(last) = page.last() else { break };
+                after = Some(last.job_id);
+                seen.extend(page);
+            }
+            let wanted = all.iter().filter(|one| by.is_none_or(|by| one.by == by)).cloned().collect::<Vec<_>>();
+            assert_eq!((seen.len(), &seen), (count, &wanted), "{by:?}, pages of {limit}");
+        }
+    }
 }
 
 async fn of_jobs_at_once_each_failure_has_one(store: Arc<dyn Store>) {
@@ -267,7 +293,10 @@ async fn settled_failures_are_forgotten_after_a_time(store: Arc<dyn Store>) {
     assert_eq!(store.forget_failures(at(11)).await.unwrap(), 1, "from before that time");
     let left: BTreeSet<_> = all(&store).await.into_iter().map(|row| row.detail).collect();
     assert_eq!(left, ["why new".to_owned(), "why open".to_owned()].into());
-    assert_eq!(store.jobs(10).await.unwrap().iter().map(|job| job.job_id).collect::<Vec<_>>(), [id("new").0]);
+    assert_eq!(
+        store.jobs(None, None, 10).await.unwrap().iter().map(|job| job.job_id).collect::<Vec<_>>(),
+        [id("new").0]
+    );
 }
 
 fn park(service: Option<&str>, ars: Option<&str>, by: &str, since: i64, until: Option<i64>) -> ParkRow {

@@ -74,7 +74,7 @@ async fn a_storm_parks_its_service_and_the_others_go_on() {
         let roles = readiness["roles"].as_array().unwrap();
         let worker = roles.iter().find(|role| role["role"] == "worker").unwrap();
         let detail = worker["detail"].as_str().unwrap();
-        assert!(worker["degraded"] == true && detail.contains("hundesteuer is parked"), "{world}: {readiness}");
+        assert!(worker["degraded"] == true && detail.contains("hundesteuer is parked since"), "{world}: {readiness}");
         let listed = command(&program, &["cases", "incidents"]);
         assert!(listed.contains("rule_error") && listed.contains("out of bounds"), "{listed}");
 

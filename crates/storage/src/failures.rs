@@ -264,9 +264,18 @@ macro_rules! module {
                 Ok(())
             }
 
-            pub(crate) async fn jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-                let rows = sqlx::query_as("select * from jobs order by begun_at desc, job_id limit $1");
-                Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
+            pub(crate) async fn jobs(
+                pool: &$pool,
+                by: Option<&str>,
+                after: Option<Uuid>,
+                limit: u32,
+            ) -> Result<Vec<JobRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from jobs where begun_by = coalesce(cast($1 as text), begun_by) and ($2 is null \
+                     or (begun_at, job_id) < (select begun_at, job_id from jobs where job_id = $2)) \
+                     order by begun_at desc, job_id desc limit $3",
+                );
+                Ok(rows.bind(by).bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
             pub(crate) async fn open_jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {

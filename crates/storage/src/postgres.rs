@@ -8,11 +8,12 @@ mod read;
 use crate::audit::postgres as audit;
 use crate::cases::postgres as cases;
 use crate::failures::sum;
+use crate::narrow::postgres as narrow;
 use crate::parking::postgres as parking;
 use crate::rows::{
-    AuditRow, AuditedCase, Backlog, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ControlFigures, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow, Known,
-    Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow,
+    Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
     TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::postgres as shared;
@@ -208,8 +209,8 @@ impl Store for PostgresStore {
     async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
         failures::settle(&self.pool, items, at).await
     }
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-        failures::jobs(&self.pool, limit).await
+    async fn jobs(&self, by: Option<&str>, after: Option<Uuid>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::jobs(&self.pool, by, after, limit).await
     }
     async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         failures::open_jobs(&self.pool, limit).await
@@ -359,6 +360,24 @@ impl Store for PostgresStore {
         shared::archive(&self.pool, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        cases::case(&self.pool, id).await
+        cases::case(&self.pool, id, true).await
+    }
+    async fn case_file(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+        cases::case(&self.pool, id, false).await
+    }
+    async fn brief(&self, id: ApplicationId) -> Result<Option<CaseBrief>, StoreError> {
+        narrow::brief(&self.pool, id).await
+    }
+    async fn document(&self, id: ApplicationId, key: Uuid) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::document(&self.pool, id, key).await
+    }
+    async fn newest_document(&self, id: ApplicationId, kind: &str) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::newest_document(&self.pool, id, kind).await
+    }
+    async fn file_size(&self, id: ApplicationId, kinds: &[&str]) -> Result<(i64, i64), StoreError> {
+        narrow::file_size(&self.pool, id, kinds).await
+    }
+    async fn last_change(&self, id: ApplicationId) -> Result<Option<AuditRow>, StoreError> {
+        narrow::last_change(&self.pool, id).await
     }
 }

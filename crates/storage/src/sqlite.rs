@@ -8,11 +8,12 @@ mod read;
 use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
 use crate::failures::sum;
+use crate::narrow::sqlite as narrow;
 use crate::parking::sqlite as parking;
 use crate::rows::{
-    AuditRow, AuditedCase, Backlog, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ControlFigures, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow, Known,
-    Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow,
+    Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
     TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::sqlite as shared;
@@ -216,8 +217,8 @@ impl Store for SqliteStore {
     async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
         failures::settle(&self.writer, items, at).await
     }
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-        failures::jobs(&self.reader, limit).await
+    async fn jobs(&self, by: Option<&str>, after: Option<Uuid>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::jobs(&self.reader, by, after, limit).await
     }
     async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         failures::open_jobs(&self.reader, limit).await
@@ -359,6 +360,24 @@ impl Store for SqliteStore {
         shared::archive(&self.reader, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        cases::case(&self.reader, id).await
+        cases::case(&self.reader, id, true).await
+    }
+    async fn case_file(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+        cases::case(&self.reader, id, false).await
+    }
+    async fn brief(&self, id: ApplicationId) -> Result<Option<CaseBrief>, StoreError> {
+        narrow::brief(&self.reader, id).await
+    }
+    async fn document(&self, id: ApplicationId, key: Uuid) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::document(&self.reader, id, key).await
+    }
+    async fn newest_document(&self, id: ApplicationId, kind: &str) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::newest_document(&self.reader, id, kind).await
+    }
+    async fn file_size(&self, id: ApplicationId, kinds: &[&str]) -> Result<(i64, i64), StoreError> {
+        narrow::file_size(&self.reader, id, kinds).await
+    }
+    async fn last_change(&self, id: ApplicationId) -> Result<Option<AuditRow>, StoreError> {
+        narrow::last_change(&self.reader, id).await
     }
 }

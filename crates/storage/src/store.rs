@@ -1,10 +1,10 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, AuditedCase, Backlog, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ControlFigures, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow, Known,
-    Leased, LinkRow, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
-    TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow,
+    Known, Leased, LinkRow, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow,
+    Stops, TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
@@ -150,8 +150,8 @@ pub trait Store: Send + Sync + 'static {
     /// each is settled once. Each job counts what became of its items, and ends when none is queued any more, even where
     /// `items` is empty.
     async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError>;
-    /// The newest jobs first.
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+    /// The newest jobs first: of somebody or of all, after one of them.
+    async fn jobs(&self, by: Option<&str>, after: Option<Uuid>, limit: u32) -> Result<Vec<JobRow>, StoreError>;
     /// Jobs that have not ended, the oldest first.
     async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
@@ -235,7 +235,21 @@ pub trait Store: Send + Sync + 'static {
     async fn replayable(&self, after: Option<(ApplicationId, i32)>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
     /// What is archived under a hash.
     async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// A case with everything, by application id or by an id under which the same application came.
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
+    /// The same without the lines of the audit that say who looked: these grow with every look.
+    async fn case_file(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
+
+    /// Where a case stands and who sent its application, by application id or by an id under which the same application came.
+    async fn brief(&self, id: ApplicationId) -> Result<Option<CaseBrief>, StoreError>;
+    /// One document of a case.
+    async fn document(&self, id: ApplicationId, key: Uuid) -> Result<Option<DocumentRow>, StoreError>;
+    /// The newest document of a kind in a case.
+    async fn newest_document(&self, id: ApplicationId, kind: &str) -> Result<Option<DocumentRow>, StoreError>;
+    /// How many documents of these kinds a case has, and how many bytes they are.
+    async fn file_size(&self, id: ApplicationId, kinds: &[&str]) -> Result<(i64, i64), StoreError>;
+    /// The line of the audit that says what made the newest version of a case; looking changes nothing.
+    async fn last_change(&self, id: ApplicationId) -> Result<Option<AuditRow>, StoreError>;
 }
 
 /// Opens a store by URL: `postgres://…` or `sqlite://path`.

@@ -11,8 +11,8 @@ use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
 use workflow::flow::StepId;
 use workflow::{
-    AuditEntry, Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
-    Surroundings, Taken,
+    AuditEntry, Case, CaseEvent, CaseMessage, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication,
+    Office, Refusal, Said, Surroundings, Taken,
 };
 
 /// How an event went.
@@ -132,6 +132,11 @@ impl Pipeline {
         let step = || {
             for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
                 let dossier = match dossier {
+                    Some(Ok(dossier)) if theirs(dossier, event) && is_full_for(dossier, event) => {
+                        let state = dossier.case.state.as_str();
+                        results.push(Advanced::Refused(Refusal::State { state, text: CaseMessage::FULL }));
+                        continue;
+                    }
                     Some(Ok(dossier)) if theirs(dossier, event) => dossier,
                     Some(Err(error)) => {
                         results.push(Advanced::Broken(error.clone()));
@@ -228,6 +233,17 @@ fn theirs(dossier: &Dossier, event: &CaseEvent) -> bool {
         CaseEvent::Said(message) => message.sender.name == dossier.case.sender,
         CaseEvent::Answered { .. } | CaseEvent::Commanded { .. } | CaseEvent::Woken => true,
     }
+}
+
+/// Whether it is a message more than the case takes; what lies in the file already came before.
+fn is_full_for(dossier: &Dossier, event: &CaseEvent) -> bool {
+    let CaseEvent::Said(message) = event else { return false };
+    if dossier.documents.iter().any(|document| document.key == message.key()) {
+        return false;
+    }
+    let said = dossier.documents.iter().filter(|document| Said::WORDS.contains(&document.kind.as_str()));
+    let (count, bytes) = said.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.body.len()));
+    !message.fits(count, bytes)
 }
 
 /// Claims of a key as a case sees them that does not see its own.

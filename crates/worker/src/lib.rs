@@ -57,4 +57,5 @@ pub use relay::{housekeeping, keep_house, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{entry as audit_entry, sequence};
 pub use storm::StormSettings;
+pub use switches::{lift_stop, stop};
 pub use timer::{tick, tick_once};

@@ -63,6 +63,11 @@ fn sentence(row: &ParkRow) -> String {
     )
 }
 
+/// The same for everybody who may ask how the program is: neither who, nor why.
+fn outward(row: &ParkRow) -> String {
+    format!("{} is parked since {}", scope(row.service.as_deref(), row.ars.as_deref()), berlin_iso(row.since))
+}
+
 fn scope(service: Option<&str>, ars: Option<&str>) -> String {
     match (service, ars) {
         (Some(service), Some(ars)) => format!("{service} in {ars}"),
@@ -133,7 +138,7 @@ impl Pipeline {
         let trials = if rows.iter().any(|row| over(&row)) { self.store.trials().await } else { Ok(Vec::new()) };
         let trials = trials.unwrap_or_default();
         let shown = rows.iter().filter(|row| !over(row) || trials.iter().any(|trial| is_of(trial, row)));
-        let shown: Vec<String> = shown.map(sentence).collect();
+        let shown: Vec<String> = shown.map(outward).collect();
         match shown.is_empty() {
             true => self.health.parked.clear(),
             false => self.health.parked.set(shown.join("; ")),
@@ -260,6 +265,7 @@ mod tests {
         let parked = Parked(Arc::new(rows));
         let text = "wohngeld in 0531 is parked by storm since 2026-05-04T09:00:00+02:00: why";
         assert_eq!(parked.over("wohngeld", "053150000000").as_deref(), Some(text));
+        assert_eq!(outward(&parked.rows()[0]), "wohngeld in 0531 is parked since 2026-05-04T09:00:00+02:00");
         assert_eq!(parked.over("kindergeld", "053150000000"), None);
         assert_eq!(parked.over("wohngeld", "055150000000"), None);
         assert!(parked.over("kindergeld", "091620000000").is_some());
