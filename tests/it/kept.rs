@@ -3,11 +3,11 @@
 use crate::incidents::on_both;
 use crate::lives::{all_sampled, permit, with_registers};
 use crate::office::House;
-use crate::stage::{Setting, Stage};
+use crate::stage::{Setting, Stage, new_id};
 use crate::storm::{LEIPZIG, fine};
 use crate::tables::Tables;
 use serde_json::{Value, json};
-use storage::{FailureFilter, ParkRow};
+use storage::{Batch, ConflictRow, FailureFilter, ParkRow};
 use testkit::applications::dog;
 use worker::{Delivery, Disposition};
 use workflow::{CaseState, DrawTime, Risk};
@@ -172,6 +172,15 @@ async fn what_comes_for_an_erased_application_is_forgotten_too() {
         let mut again = dog("alt");
         again["data"]["person"]["familienname"] = NAME.into();
         stage.send(&again).await;
+        // One that another process was about to keep when the case was erased.
+        let late = ConflictRow {
+            application_id: new_id(),
+            original: id,
+            content: domain::Digest::of(b"late"),
+            raw: again.to_string().into_bytes(),
+            observed_at: stage.now(),
+        };
+        stage.store.commit(Batch { conflicts: vec![late], ..Batch::default() }).await.unwrap();
         // And somebody's message that nobody could read, with a reason that quotes it.
         let mut wrong = dog("kaputt");
         wrong["service"] = NAME.into();
@@ -181,9 +190,13 @@ async fn what_comes_for_an_erased_application_is_forgotten_too() {
             let lines = Tables::open(&url).await.dump().await;
             lines.iter().filter(|line| line.contains(NAME) || line.to_lowercase().contains(&hex)).count()
         };
-        assert_eq!(found().await, 1, "{database}: the failure; nothing under an erased id is kept at all");
+        assert_eq!(
+            found().await,
+            2,
+            "{database}: the failure and what came late; nothing else under an erased id is kept"
+        );
         worker::keep_house(&stage.pipeline).await.unwrap();
-        assert_eq!(found().await, 1, "{database}: ninety days are not over");
+        assert_eq!(found().await, 2, "{database}: ninety days are not over");
         stage.set("2037-08-03T09:00+02:00");
         worker::keep_house(&stage.pipeline).await.unwrap();
         worker::keep_house(&stage.pipeline).await.unwrap();

@@ -300,7 +300,7 @@ impl Machine<'_> {
         } else {
             "Nicht abgerufen, also nicht bekannt gegeben: neu entscheiden und dabei den Weg der Bekanntgabe prüfen"
         };
-        self.to_person(ReferralReason::Rule, hint);
+        self.put_before_person(ReferralReason::Rule, hint);
     }
 
     /// How the second look at a decision came out: the same outcome and the same amounts.
