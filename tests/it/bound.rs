@@ -169,7 +169,7 @@ async fn what_is_granted_stays_taken_until_another_notice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_decides_otherwise_does_not_inherit_what_the_machine_computed() {
     let (stage, _folder) = stage(Setting::default()).await;
-    let [refused, granted] = ["nein", "ja"].map(|id| with_words(id));
+    let [refused, granted] = ["nein", "ja"].map(with_words);
     let (refused, granted) = (stage.apply(&refused).await, stage.apply(&granted).await);
     let proposed = last(&stage, granted).await;
     let names: Vec<String> = proposed["result"].as_object().unwrap().keys().cloned().collect();

@@ -105,7 +105,7 @@ async fn a_hopeless_message_says_where_it_belongs_and_is_one_row_a_sender() {
         let id = stage.apply(&dog("about")).await;
         let refused = stage.say(id, "supplement", json!({ "data": 1 })).await;
         assert!(matches!(refused, Disposition::DeadLetter(_)), "{database}: {refused:?}");
-        let of_case = |rows: &[FailureRow]| rows.iter().filter(|row| row.application_id == Some(id)).cloned().next();
+        let of_case = |rows: &[FailureRow]| rows.iter().find(|row| row.application_id == Some(id)).cloned();
         let row = of_case(&stage.failures("message").await).unwrap();
         assert_eq!((row.service.as_deref(), row.ars.as_deref()), (Some("hundesteuer"), Some("147130000000")));
         let foreign = json!({ "id": "x", "application_id": id, "kind": "objection", "text": "!" });

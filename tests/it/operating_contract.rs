@@ -162,7 +162,7 @@ async fn what_nothing_parks_any_more_is_released(store: Arc<dyn Store>) {
     store.park(&park(Some("wohngeld"), Some("0531"), "storm"), &[]).await.unwrap();
     assert!(store.released().await.unwrap());
     let released = FailureFilter { released: true, ..FailureFilter::default() };
-    assert_eq!(store.failures(&released, None, 9).await.unwrap(), [there.clone()]);
+    assert_eq!(store.failures(&released, None, 9).await.unwrap(), std::slice::from_ref(&there));
     assert_eq!(store.begin_job(&job("j", 2), &released, &|_| Vec::new()).await.unwrap(), 1);
     assert!(!store.released().await.unwrap(), "a job has it");
     store.lift(&Lift { service: Some("wohngeld"), ars: Some("0531"), by: None }, at(3), &[]).await.unwrap();

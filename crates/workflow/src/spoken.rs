@@ -59,7 +59,7 @@ impl Machine<'_> {
     }
 
     /// Puts the case before a person, wherever it is.
-    pub fn to_person(&mut self, reason: ReferralReason, hint: &str) {
+    pub fn put_before_person(&mut self, reason: ReferralReason, hint: &str) {
         self.case.hint(hint);
         self.bind(reason);
         let person = self.flow.interrupts.person.clone();
@@ -70,7 +70,7 @@ impl Machine<'_> {
     /// The same with a case that was over.
     fn reopened(&mut self, reason: ReferralReason, hint: &str) {
         self.open_again();
-        self.to_person(reason, hint);
+        self.put_before_person(reason, hint);
     }
 
     fn supplied(&mut self) {
@@ -116,7 +116,7 @@ impl Machine<'_> {
             CaseState::Referred | CaseState::Countersign | CaseState::Hearing if self.case.reopened => {
                 self.case.hint(hint);
             }
-            _ if self.case.reopened => self.to_person(ReferralReason::Rule, hint),
+            _ if self.case.reopened => self.put_before_person(ReferralReason::Rule, hint),
             _ => {
                 self.set_aside();
                 let end = self.flow.interrupts.withdrawal.clone();
@@ -150,7 +150,9 @@ impl Machine<'_> {
     fn person_wanted(&mut self) {
         let hint = "Ein Mensch ist verlangt (Art. 22 Abs. 3 DSGVO)";
         match self.case.state {
-            CaseState::Waiting | CaseState::CorrectionNeeded => self.to_person(ReferralReason::PersonRequested, hint),
+            CaseState::Waiting | CaseState::CorrectionNeeded => {
+                self.put_before_person(ReferralReason::PersonRequested, hint)
+            }
             CaseState::Referred | CaseState::Countersign | CaseState::Hearing => {
                 self.bind(ReferralReason::PersonRequested);
                 self.case.hint(hint);
