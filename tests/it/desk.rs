@@ -188,6 +188,16 @@ mod cases {
         let wrong = house.get("Leitung", "/api/v1/tasks?kind=Schreibtisch").await;
         assert_eq!((wrong.status, wrong.problem().as_str()), (400, "invalid_query"));
 
+        // Nobody of that name, without the right, without the place, without the service.
+        for to in ["Storch", "Technik", "Fremd", "Wohnen"] {
+            let answer = house.command("Leitung", &one, json!({ "command": "assign", "to": to })).await;
+            assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid_command"), "{to}: {}", answer.text);
+            assert!(answer.json()["detail"].as_str().unwrap().contains("Buchfink"), "{}", answer.text);
+        }
+        let flow = json!({ "command": "migrate", "flow": "9" });
+        let answer = house.command("Technik", &one, flow).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (422, "invalid_command"), "{}", answer.text);
+        assert!(answer.json()["detail"].as_str().unwrap().ends_with("it has 1"), "{}", answer.text);
         house.does("Leitung", &one, json!({ "command": "assign", "to": "Kranich" })).await;
         let taken = house.command("Amsel", &one, claim()).await;
         assert_eq!(
@@ -300,8 +310,12 @@ mod cases {
         house.case("Amsel", &id).await;
         house.case("Technik", &id).await;
         house.get("Buchfink", &format!("/api/v1/cases/{id}/diagram.svg")).await;
-        let shown = house.program.run(&["cases", "show", &id, "--as", "Revision"], b"").unwrap();
-        assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        for arguments in [vec!["cases", "show", &id], vec!["cases", "show", &id, "--diagram", "svg"]] {
+            let shown = house.program.run(&[&arguments[..], &["--as", "Revision"]].concat(), b"").unwrap();
+            assert!(shown.status.success(), "{}", String::from_utf8_lossy(&shown.stderr));
+        }
+        let page = house.portal.get(&format!("/vorgaenge/{id}")).await;
+        assert!(page.status == 200 && page.text.contains(&id), "{}", page.text);
         let view = house.store.case(id.parse().unwrap()).await.unwrap().unwrap();
         let reads = view.audit.iter().filter(|line| line.action == "read");
         let reads: Vec<(&str, Value)> = reads
@@ -314,11 +328,23 @@ mod cases {
                 ("Technik", json!("where it stands")),
                 ("Buchfink", json!("diagram")),
                 ("Revision", json!("case, on the command line")),
+                ("Revision", json!("diagram, on the command line")),
+                ("local page", json!("case, on the page")),
             ]
         );
         assert_eq!(view.case.version, 1, "looking changes nothing");
-        let history = house.case("Amsel", &id).await["history"].clone();
-        assert_eq!(history.as_array().unwrap().len(), 5, "{history}");
+        let lines = |case: &Value| -> Vec<String> {
+            let history = case["history"].as_array().unwrap();
+            history.iter().map(|line| line["action"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(lines(&house.case("Amsel", &id).await), ["decided"], "what happened, not who looked");
+        let all = house.get("Amsel", &format!("/api/v1/cases/{id}?reads=true")).await.json();
+        assert_eq!(lines(&all).iter().filter(|action| *action == "read").count(), 7, "{all}");
+        let odd = house.get("Amsel", &format!("/api/v1/cases/{id}?blicke=alle")).await;
+        assert_eq!((odd.status, odd.problem().as_str()), (400, "invalid_query"));
+        let pages = ["", "?blicke=alle"].map(|query| format!("/vorgaenge/{id}{query}"));
+        assert!(!house.portal.get(&pages[0]).await.text.contains(">angesehen<"));
+        assert!(house.portal.get(&pages[1]).await.text.contains(">angesehen<"));
     }
 }
 
@@ -336,6 +362,8 @@ async fn what_cannot_be_written_down_is_not_shown() {
         assert_eq!((answer.status, answer.problem().as_str()), (503, "store_unavailable"));
         assert!(!answer.text.contains(SECRET_STREET), "{}", answer.text);
     }
+    let page = house.portal.get(&format!("/vorgaenge/{id}")).await;
+    assert!(page.status == 503 && !page.text.contains(SECRET_STREET), "{}", page.text);
     let shown = house.program.run(&["cases", "show", &id], b"").unwrap();
     assert!(shown.status.code() == Some(3) && shown.stdout.is_empty(), "{shown:?}");
     sqlx::raw_sql("alter table audit drop constraint silent").execute(&pool).await.unwrap();

@@ -9,12 +9,16 @@ use uuid::Uuid;
 
 const PATHS: [&str; 3] = ["/api/v1/incidents", "/api/v1/incidents/failures", "/api/v1/incidents/jobs"];
 
-/// Beside the others of the house: one who operates and decides everywhere.
-fn everywhere() -> String {
-    let hash = domain::Digest::of(token("Zentrale").as_bytes()).hex();
+/// Beside the others of the house: one who operates and decides everywhere, and one who operates one service in one city.
+pub fn everywhere() -> String {
+    let hash = |name: &str| domain::Digest::of(token(name).as_bytes()).hex();
     let places: Vec<String> = (1..=16).map(|land| format!("{land:02}")).collect();
     format!(
-        "[[official]]\nname = \"Zentrale\"\ntoken_sha256 = \"{hash}\"\nplaces = {places:?}\nrights = [\"operate\", \"decide\"]\n"
+        "[[official]]\nname = \"Zentrale\"\ntoken_sha256 = \"{}\"\nplaces = {places:?}\nrights = [\"operate\", \"decide\"]\n\
+         [[official]]\nname = \"Steuertechnik\"\ntoken_sha256 = \"{}\"\nplaces = [\"05315\"]\nservices = [\"hundesteuer\"]\n\
+         rights = [\"operate\"]\n",
+        hash("Zentrale"),
+        hash("Steuertechnik")
     )
 }
 
@@ -92,7 +96,9 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
             (&incidents["parked"][0]["service"], &incidents["parked"][0]["reason"]),
             (&json!("wohngeld"), &json!("Satzung"))
         );
-        assert_eq!(incidents["incidents"][0]["reason"], "unknown service \"hundesteur\"", "verbatim");
+        assert_eq!(incidents["incidents"][0]["reason"], "unknown service \"…\"", "nothing of what was sent");
+        let elsewhere = house.get("Steuertechnik", "/api/v1/incidents").await.json();
+        assert_eq!(elsewhere["parked"], json!([]), "another service is none of theirs");
 
         // Page by page, without what was sent.
         let first = house.get("Zentrale", "/api/v1/incidents/failures?limit=3").await;
@@ -105,9 +111,11 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
         let path = |row: &FailureRow| format!("/api/v1/incidents/failures/{}", row.failure_id);
         let blind = house.get("Technik", &path(&koeln)).await;
         assert!(blind.status == 200 && blind.json().get("message").is_none() && !blind.text.contains(SECRET_NAME));
+        assert_eq!(blind.json()["reason"], "unknown service \"…\"");
         assert_eq!(reads(&house).await, []);
         let seen = house.get("Amsel", &path(&koeln)).await;
         assert_eq!(seen.json()["message"]["service"], "hundesteur", "{}", seen.text);
+        assert_eq!(seen.json()["reason"], "unknown service \"hundesteur\"", "verbatim");
         let lines = reads(&house).await;
         assert_eq!((lines.len(), lines[0].0.as_str()), (1, "Amsel"));
         assert_eq!(lines[0].1["failure"], json!(koeln.failure_id));
@@ -144,7 +152,7 @@ async fn operators_see_and_order_what_is_theirs_and_nobody_reads_in_secret() {
         // The page for people.
         let page = house.portal.get("/stoerungen").await;
         for part in
-            ["Störungen", "Dienst unbekannt", "wohngeld", "Satzung", "ändern und noch einmal versuchen", "<progress"]
+            ["Störungen", "Dienst unbekannt", "Wohngeld", "Satzung", "ändern und noch einmal versuchen", "<progress"]
         {
             assert!(page.text.contains(part), "{part}: {}", page.text);
         }

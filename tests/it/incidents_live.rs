@@ -153,6 +153,9 @@ async fn orders_say_what_they_would_do_and_refuse_what_nobody_means() {
     refused(&["cases", "cancel"], 2, "say which");
     refused(&["cases", "edit", "--patch", PATCH], 2, "say which");
     refused(&["cases", "edit", "--cause", "x", "--patch", "[]"], 2, "must be a JSON object");
+    refused(&["cases", "edit", "--kind", "rule", "--patch", PATCH], 2, "only messages can be changed");
+    refused(&["cases", "edit", "--kind", "rule", "--patch", PATCH, "--dry-run"], 2, "only messages");
+    refused(&["cases", "edit", "--cause", "x", "--patch", r#"{"kind":"withdrawal"}"#], 2, "kind cannot be changed");
     refused(&["cases", "retry", "--kind", "x"], 2, "possible values: message, case, question, rule");
     refused(&["cases", "park", "--reason", "x"], 2, "--service <SERVICE>");
     refused(&["cases", "park", "--service", "x", "--reason", "x", "--as", "storm"], 2, "no person");

@@ -17,6 +17,12 @@ pub fn permit(id: &str) -> Value {
     application
 }
 
+/// Both registers answer what is asked about the permit of an id.
+pub async fn answered(stage: &Stage, id: &str) {
+    stage.answers(&Answering::new("melderegister", Some(resident()), stage.now())).await;
+    stage.answers(&Answering::new("fahrzeugregister", Some(keeper(id, "K-DW 1234")), stage.now())).await;
+}
+
 /// What the Melderegister says of [`permit`].
 pub fn resident() -> Value {
     json!({
@@ -239,9 +245,10 @@ async fn the_program_tells_a_long_life_and_draws_its_way() {
         println!("$ dunkelwerk cases show {id} {}\n{text}", arguments.join(" "));
         text
     };
+    let history = stage.history(id.parse().unwrap()).await;
     let told = says(&[]);
     let picture = says(&["--diagram", "mermaid"]);
-    for action in stage.history(id.parse().unwrap()).await {
+    for action in history {
         assert!(told.contains(&action), "{action}: {told}");
     }
     // The way that was taken is thick, what was not is thin.

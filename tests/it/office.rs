@@ -13,13 +13,12 @@ use testkit::{Program, Running};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// People whose names say what they may; all but the last in Saxony and North Rhine-Westphalia.
-const PEOPLE: [(&str, &str, &str); 7] = [
+const PEOPLE: [(&str, &str, &str); 6] = [
     ("Amsel", r#"["decide", "countersign"]"#, r#"["05", "14"]"#),
     ("Buchfink", r#"["decide", "countersign"]"#, r#"["05", "14"]"#),
     ("Leitung", r#"["decide", "lead"]"#, r#"["05", "14"]"#),
     ("Eule", r#"["decide", "countersign", "control"]"#, r#"["05", "14"]"#),
     ("Technik", r#"["operate"]"#, r#"["05", "14"]"#),
-    ("Gast", "[]", r#"["05", "14"]"#),
     ("Fremd", r#"["decide", "countersign", "lead", "control", "operate"]"#, r#"["09", "13"]"#),
 ];
 
@@ -52,6 +51,9 @@ fn settings() -> String {
         official(&mut text, name, r#"["decide"]"#, r#"["14"]"#);
         text.push_str(&format!("services = {services}\n"));
     }
+    // A guest of another service, who neither decides nor operates.
+    official(&mut text, "Gast", r#"["countersign"]"#, r#"["05", "14"]"#);
+    text.push_str("services = [\"kindergeld\"]\n");
     // Kranich is away; Buchfink stands in.
     text.push_str("[[official]]\nname = \"Kranich\"\nplaces = [\"14\"]\nrights = [\"decide\"]\n");
     text.push_str("deputy = [{ name = \"Buchfink\", from = 2020-01-01, to = 2099-12-31 }]\n");

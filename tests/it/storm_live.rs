@@ -67,12 +67,14 @@ async fn a_storm_parks_its_service_and_the_others_go_on() {
         assert!(kept > EACH as i64 / 3, "{world}: the storm was noticed too late");
         let rows = store.parked().await.unwrap();
         assert!(rows.iter().any(|row| row.service.as_deref() == Some("hundesteuer") && row.ars.is_none()), "{rows:?}");
+        let whole = rows.iter().find(|row| row.ars.is_none()).unwrap();
+        assert!(whole.cause.contains("in 3 Kommunen"), "{world}: {}", whole.cause);
         assert!(rows.iter().all(|row| row.service.as_deref() == Some("hundesteuer") && row.by == "storm"), "{rows:?}");
         let readiness = ready(&running).await;
         let roles = readiness["roles"].as_array().unwrap();
         let worker = roles.iter().find(|role| role["role"] == "worker").unwrap();
         let detail = worker["detail"].as_str().unwrap();
-        assert!(worker["degraded"] == true && detail.contains("storms in 3 Kommunen"), "{world}: {readiness}");
+        assert!(worker["degraded"] == true && detail.contains("hundesteuer is parked since"), "{world}: {readiness}");
         let listed = command(&program, &["cases", "incidents"]);
         assert!(listed.contains("rule_error") && listed.contains("out of bounds"), "{listed}");
 

@@ -1,5 +1,8 @@
 //! The stop switch under load: from the moment in which it is set, no machine decides, and nothing is lost.
 
+use crate::incidents_live::said;
+use crate::reload::with_law;
+use crate::repository::files;
 use crate::stage::databases;
 use crate::tables::Tables;
 use jiff::Timestamp;
@@ -93,5 +96,49 @@ async fn after_the_switch_no_machine_decides_and_nothing_is_lost() {
             let noted = lines.iter().filter(|line| line.starts_with("audit") && line.contains(action)).count();
             assert_eq!(noted, 16, "{database}: {action}");
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_is_set_whatever_is_wrong_with_the_law_on_disk() {
+    for (database, url, _alive) in databases().await {
+        let program = with_law(&files("rules"), &files("workflows")).with("DATABASE_URL", &url);
+        let run = |arguments: &[&str]| program.run(&[&["switch"], arguments].concat(), b"").unwrap();
+        assert!(program.run(&["migrate"], b"").unwrap().status.success());
+        let stop = ["stop", "--service", "hundesteuer", "--land", "sn", "--reason", "Satzung falsch", "--as", "Eule"];
+        let without = run(&stop);
+        assert!(
+            without.status.code() == Some(2) && said(&without).contains("secret"),
+            "{database}: {}",
+            said(&without)
+        );
+        assert!(!program.folder().join("dunkelwerk-secret.key").exists(), "{database}: no new secret is made");
+        drop(program.serve().unwrap());
+
+        std::fs::write(program.folder().join("rules").join("verfahren.toml"), "das ist = kein Recht").unwrap();
+        assert!(!program.run(&["rules", "check"], b"").unwrap().status.success(), "{database}: the rules are wrong");
+        let set = run(&stop);
+        assert!(set.status.success(), "{database}: {}", said(&set));
+        std::fs::write(program.folder().join("workflows").join("hundesteuer").join("workflow.toml"), "x").unwrap();
+        let set = run(&["stop", "--service", "hundesteuer", "--reason", "auch so", "--as", "Eule"]);
+        assert!(set.status.success(), "{database}: {}", said(&set));
+        let store = storage::open(&url).await.unwrap();
+        let standing = store.stops().await.unwrap().standing;
+        assert_eq!((standing.len(), standing[0].actor.as_str()), (2, "Eule"), "{database}");
+        for row in standing {
+            let lifted = run(&["lift", &row.stop_id.to_string(), "--reason", "berichtigt", "--as", "Eule"]);
+            assert!(lifted.status.success(), "{database}: {}", said(&lifted));
+        }
+        assert_eq!(store.stops().await.unwrap().standing, [], "{database}");
+        let refused = run(&["stop", "--land", "sx", "--reason", "x", "--as", "Eule"]);
+        assert_eq!(refused.status.code(), Some(2), "{database}: it would stop nothing: {}", said(&refused));
+
+        // A name that no service has is doubtful, and the switch is set all the same.
+        let law = files("workflows");
+        let path = program.folder().join("workflows").join("hundesteuer").join("workflow.toml");
+        std::fs::write(path, &law["hundesteuer/workflow.toml"]).unwrap();
+        let doubtful = run(&["stop", "--service", "hundesteur", "--reason", "x", "--as", "Eule"]);
+        assert!(doubtful.status.success() && said(&doubtful).contains("is the name right"), "{}", said(&doubtful));
+        assert_eq!(store.stops().await.unwrap().standing.len(), 1, "{database}");
     }
 }

@@ -56,6 +56,10 @@ async fn rows_from_before_cases_waited_are_read(Old { url, raw }: Old) {
     assert_eq!((view.case.version, view.case.body.as_slice(), view.case.wake_at), (1, b"".as_slice(), None));
     assert_eq!((view.decisions.len(), view.decisions[0].data.as_ref()), (1, None));
     assert_eq!(store.tasks(&TaskFilter::default(), 0, 10).await.unwrap()[0].kind, "desk");
+    let workable = TaskFilter { with_body: true, ..TaskFilter::default() };
+    assert_eq!(store.tasks(&workable, 0, 10).await.unwrap(), [], "nobody can step it");
+    let brief = store.brief(id("a")).await.unwrap().unwrap();
+    assert_eq!((brief.sender.as_str(), brief.case), ("portal", view.case));
     store.commit(Batch { cases: vec![case_over("a", 1, None)], ..Batch::default() }).await.unwrap();
 
     let mut failures = store.failures(&FailureFilter::default(), None, 10).await.unwrap();

@@ -85,6 +85,9 @@ pub enum SwitchCommand {
     /// Lifts one; what went to people stays with them.
     Lift {
         id: uuid::Uuid,
+        /// Why, for the audit.
+        #[arg(long, value_name = "TEXT", default_value = "an operator said so")]
+        reason: String,
         #[command(flatten)]
         by: By,
     },

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::registers::{self, RegisterSettings};
-use domain::{Secret, Sender};
+use domain::{Land, Secret, Sender};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -168,12 +168,15 @@ impl Config {
     }
 }
 
-/// Names that are unique, places that are some, deputies that are there.
+/// Names under which no person acts.
+const NOBODY: [&str; 3] = ["dunkelwerk", "storm", "local page"];
+
+/// Names that are unique, places, rights and hashes that are some, deputies that are there.
 fn people(officials: &[Official]) -> Result<(), String> {
     let mut names = BTreeSet::new();
     let mut tokens = BTreeSet::new();
     for official in officials {
-        if let Some(fault) = official.fault() {
+        if let Some(fault) = official.fault().or_else(|| fault(official)) {
             return Err(format!("official {}: {fault}", official.name));
         }
         if !names.insert(&official.name) || official.token_sha256.as_ref().is_some_and(|hash| !tokens.insert(hash)) {
@@ -185,6 +188,23 @@ fn people(officials: &[Official]) -> Result<(), String> {
         Some((official, odd)) => Err(format!("official {}: the deputy {} is no official", official.name, odd.name)),
         None => Ok(()),
     }
+}
+
+/// What would let somebody in or keep somebody out without anybody noticing.
+fn fault(official: &Official) -> Option<String> {
+    let hex = |hash: &String| hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let land = |place: &&String| place.get(..2).and_then(Land::from_code).is_none();
+    if NOBODY.contains(&official.name.as_str()) {
+        return Some("name: nobody is called that; the program itself acts under it".to_owned());
+    }
+    if official.token_sha256.as_ref().is_some_and(|hash| !hex(hash)) {
+        return Some("token_sha256: write the SHA-256 of the token as 64 lower-case hex digits".to_owned());
+    }
+    if official.rights.is_empty() {
+        return Some("rights: name at least one of decide, countersign, lead, control, operate".to_owned());
+    }
+    let odd = official.places.iter().find(land);
+    odd.map(|place| format!("place \"{place}\": an ARS begins with 01 to 16, for its Land"))
 }
 
 /// The risk settings: who may read them is a right of its own.
@@ -221,5 +241,43 @@ fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         // Another process was first: its secret counts.
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(change: &str) -> String {
+        let hash = "0123456789abcdef".repeat(4);
+        let whole = [
+            ("name", "name = \"Amsel\"".to_owned()),
+            ("token_sha256", format!("token_sha256 = \"{hash}\"")),
+            ("places", "places = [\"05315\"]".to_owned()),
+            ("rights", "rights = [\"decide\"]".to_owned()),
+        ];
+        let name = change.split(' ').next().unwrap();
+        let lines =
+            whole.iter().map(|(own, line)| if *own == name { change } else { line.as_str() }).collect::<Vec<_>>();
+        let file: File = toml::from_str(&format!("[[official]]\n{}\n", lines.join("\n"))).unwrap();
+        people(&file.official).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn an_official_who_could_never_sign_in_or_do_anything_is_refused_by_name() {
+        assert_eq!(refused("nothing = 1"), "");
+        let upper = format!("token_sha256 = \"{}\"", "AB".repeat(32));
+        for (change, part) in [
+            ("name = \"storm\"", "nobody is called that"),
+            ("name = \"\"", "1-64 characters"),
+            ("token_sha256 = \"secret\"", "64 lower-case hex digits"),
+            (upper.as_str(), "64 lower-case hex digits"),
+            ("rights = []", "at least one"),
+            ("places = [\"99\"]", "01 to 16"),
+            ("places = [\"053\", \"0531\"]", "0531"),
+        ] {
+            let text = refused(change);
+            assert!(text.starts_with("official ") && text.contains(part), "{change}: {text}");
+        }
     }
 }

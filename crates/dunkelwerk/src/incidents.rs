@@ -63,6 +63,13 @@ async fn incidents(config: &Config, arguments: &cli::Incidents) -> Result<(), Fa
         let mut after = None;
         loop {
             let rows = store.failures(&wanted, after, PAGE).await?;
+            if after.is_none() && !rows.is_empty() && !arguments.json {
+                let (id, last, kind, cause, state) = ("failure", "last", "kind", "cause", "state");
+                output::line(&format!(
+                    "{id:36}  {last:25}  {kind:<8}  {cause:<20}  {state:<9}  {:>10}  service  ars  reason  → what became of it",
+                    "how often"
+                ));
+            }
             for row in &rows {
                 output::line(&if arguments.json { failure(row).to_string() } else { failure_text(row) });
             }
@@ -70,7 +77,15 @@ async fn incidents(config: &Config, arguments: &cli::Incidents) -> Result<(), Fa
             after = Some(last.failure_id);
         }
     }
-    for row in store.incidents(&wanted).await? {
+    let rows = store.incidents(&wanted).await?;
+    if !rows.is_empty() && !arguments.json {
+        let (kind, cause, service, first, last) = ("kind", "cause", "service", "first", "last");
+        output::line(&format!(
+            "{kind:<8}  {cause:<20}  {service:<24}  {:>7}  {:>12}  {:>13}  {first:25}  {last:25}  reason",
+            "all", "of these", "about"
+        ));
+    }
+    for row in rows {
         output::line(&if arguments.json { incident(&row).to_string() } else { incident_text(&row) });
     }
     if !arguments.json {
@@ -83,13 +98,14 @@ fn incident(row: &IncidentRow) -> Value {
     json!({
         "kind": row.kind, "cause": row.cause, "service": row.service, "count": row.count, "open": row.open,
         "first_at": berlin_iso(row.first_at), "last_at": berlin_iso(row.last_at), "cases": row.cases,
-        "reason": row.detail,
+        "reason": row.told(),
     })
 }
 
 fn incident_text(row: &IncidentRow) -> String {
     let (first, last) = (berlin_iso(row.first_at), berlin_iso(row.last_at));
-    let IncidentRow { kind, cause, count, open, cases, detail, .. } = row;
+    let IncidentRow { kind, cause, count, open, cases, .. } = row;
+    let detail = row.told();
     let service = row.service.as_deref().unwrap_or("-");
     format!(
         "{kind:<8}  {cause:<20}  {service:<24}  {count:>7}  {open:>7} open  {cases:>7} cases  {first}  {last}  {detail}"
@@ -98,17 +114,18 @@ fn incident_text(row: &IncidentRow) -> String {
 
 fn failure(row: &FailureRow) -> Value {
     json!({
-        "failure_id": row.failure_id, "kind": row.kind, "cause": row.cause, "reason": row.detail,
+        "failure_id": row.failure_id, "kind": row.kind, "cause": row.cause, "reason": row.told(),
         "application_id": row.application_id, "sender": row.sender, "service": row.service, "ars": row.ars,
         "first_at": berlin_iso(row.first_at), "last_at": berlin_iso(row.last_at), "times": row.times,
-        "state": row.state, "job_id": row.job, "outcome": row.outcome,
+        "state": row.state, "job_id": row.job, "outcome": row.told_outcome(),
     })
 }
 
 fn failure_text(row: &FailureRow) -> String {
-    let FailureRow { failure_id, kind, cause, state, times, detail, .. } = row;
+    let FailureRow { failure_id, kind, cause, state, times, .. } = row;
     let place = format!("{}  {}", row.service.as_deref().unwrap_or("-"), row.ars.as_deref().unwrap_or("-"));
-    let (last, outcome) = (berlin_iso(row.last_at), row.outcome.as_deref().unwrap_or("-"));
+    let (last, detail) = (berlin_iso(row.last_at), row.told());
+    let outcome = row.told_outcome().unwrap_or_else(|| "-".to_owned());
     format!(
         "{failure_id}  {last}  {kind:<8}  {cause:<20}  {state:<9}  {times:>4} times  {place}  {detail}  → {outcome}"
     )
@@ -128,6 +145,7 @@ async fn order(config: &Config, arguments: &cli::Order, action: &Action) -> Resu
         let text = "this would be every failure there is: say which, such as --cause or --service";
         return Err(Failure::Usage(text.into()));
     }
+    let wanted = action.wanted(&wanted).map_err(Failure::Usage)?;
     if arguments.dry_run {
         let store = storage::open(&operate::database_url(config)).await?;
         let rows = store.incidents(&wanted).await?;
@@ -170,7 +188,7 @@ async fn until_ended(store: &dyn Store, id: Uuid) -> Result<(), Failure> {
 /// `cases jobs`
 async fn jobs(config: &Config, arguments: &cli::Jobs) -> Result<(), Failure> {
     let store = storage::open(&operate::database_url(config)).await?;
-    for job in store.jobs(arguments.limit).await? {
+    for job in store.jobs(None, None, arguments.limit).await? {
         output::line(&if arguments.json { row(&job).to_string() } else { job_text(&job) });
     }
     Ok(())

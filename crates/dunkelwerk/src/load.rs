@@ -11,7 +11,7 @@ use rust_embed::RustEmbed;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use workflow::{Office, Settings, WorkflowBook};
+use workflow::{Office, Official, Settings, WorkflowBook};
 
 #[derive(RustEmbed)]
 #[folder = "$CARGO_MANIFEST_DIR/../../rules"]
@@ -103,6 +103,22 @@ fn unknown_ways(book: &WorkflowBook, calendar: &Calendar) -> Vec<String> {
     flows.filter(|(_, _, way)| !known.contains(way)).map(finding).collect()
 }
 
+/// Officials who are to see services that there are not: their list stays empty, and nobody would know why.
+fn strangers(officials: &[Official], known: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let odd = |official: &Official| {
+        let unknown: Vec<&str> =
+            official.services.iter().map(String::as_str).filter(|service| !known(service)).collect();
+        (!unknown.is_empty()).then(|| {
+            format!(
+                "warning: official {}: there is no service {}; is the name right?",
+                official.name,
+                unknown.join(", ")
+            )
+        })
+    };
+    officials.iter().filter_map(odd).collect()
+}
+
 /// Everything that decides. Findings are printed; any error ends it.
 pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: &Secret) -> Result<Office, Failure> {
     let tree = rule_files(config, sources)?;
@@ -114,6 +130,7 @@ pub fn office(config: &Config, sources: &Sources, senders: Vec<Sender>, secret: 
     let workflows = workflows_under(config, sources, &tree)?;
     let known = |name: &str| ServiceName::new(name).is_ok_and(|name| workflows.get(&name).is_some());
     config.risk.check(&known).map_err(|text| Failure::Usage(format!("risk settings: {text}")))?;
+    strangers(&config.officials, &known).iter().for_each(|text| output::error(text));
     let settings = Settings {
         senders: senders.into_iter().map(Arc::new).collect(),
         backdating_days: config.backdating_days,

@@ -39,7 +39,6 @@ struct Waiting {
     register: String,
     cases: i64,
     since: String,
-    trouble: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -66,7 +65,6 @@ pub async fn report(config: &Config, json: bool) -> Result<(), Failure> {
         register: row.register,
         cases: row.count,
         since: berlin_iso(row.oldest),
-        trouble: row.trouble,
     });
     let report = Report {
         at: berlin_iso(now),
@@ -124,10 +122,12 @@ fn text(report: &Report) -> Vec<String> {
     }
     if !report.waiting.is_empty() {
         lines.push("\nwaiting for registers".into());
-        lines.extend(report.waiting.iter().map(|waiting| {
-            let trouble = waiting.trouble.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-            format!("{:>9}  {} since {}{trouble}", waiting.cases, waiting.register, waiting.since)
-        }));
+        lines.extend(
+            report
+                .waiting
+                .iter()
+                .map(|waiting| format!("{:>9}  {} since {}", waiting.cases, waiting.register, waiting.since)),
+        );
     }
     if !report.quality.is_empty() {
         lines.push(

@@ -5,12 +5,14 @@ use crate::config::Config;
 use crate::failure::Failure;
 use crate::serve::{clock, new_id};
 use crate::{load, operate, output};
+use audit::Keys;
 use domain::{ServiceName, berlin_iso};
 use std::path::Path;
 use storage::{StopRow, Store};
 use uuid::Uuid;
-use workflow::{Effect, Office, Place, Stop};
+use workflow::{Place, Stop, WorkflowBook};
 
+/// Needs the store and the keys of the audit and nothing else: it works whatever is wrong with rules and workflows.
 pub async fn switch(config: &Config, command: SwitchCommand) -> Result<(), Failure> {
     let store = storage::open(&operate::database_url(config)).await?;
     store.ready().await?;
@@ -18,62 +20,44 @@ pub async fn switch(config: &Config, command: SwitchCommand) -> Result<(), Failu
         SwitchCommand::Stop { service, land, ars, reason, by } => {
             stop(config, &*store, Place { service, land, ars }, reason, by).await
         }
-        SwitchCommand::Lift { id, by } => lift(config, &*store, id, by).await,
+        SwitchCommand::Lift { id, reason, by } => lift(config, &*store, id, &reason, by).await,
         SwitchCommand::List { all } => list(&*store, all).await,
     }
 }
 
-fn office(config: &Config) -> Result<Office, Failure> {
-    let secret = config.secret(Path::new("dunkelwerk-secret.key"))?;
-    load::office(config, &Sources::default(), Vec::new(), &secret)
+fn keys(config: &Config) -> Result<Keys, Failure> {
+    Ok(Keys::new(&config.existing_secret(Path::new("dunkelwerk-secret.key"))?))
 }
 
 async fn stop(config: &Config, store: &dyn Store, place: Place, reason: String, by: By) -> Result<(), Failure> {
-    let office = office(config)?;
-    let now = clock();
-    let stop = Stop { place, reason, since: Some(now), by: Some(by.name.clone()), ..Stop::default() };
-    let known = |name: &str| ServiceName::new(name).is_ok_and(|name| office.workflows.get(&name).is_some());
-    if let Some(fault) = stop.fault(&known) {
+    let stop = Stop { place, reason, by: Some(by.name), ..Stop::default() };
+    // What is no place at all would stop nothing, ever; a service may come.
+    if let Some(fault) = stop.fault(&|_| true) {
         return Err(Failure::Usage(fault));
     }
-    // Our own type always has a JSON form.
-    let body = serde_json::to_vec(&stop).unwrap_or_default();
-    let row =
-        StopRow { stop_id: new_id().0, body, since: now, actor: by.name.clone(), lifted_at: None, lifted_by: None };
-    let line = line(&row);
-    change(&office, store, &stop, row, "switch.stopped", &by.name).await?;
-    output::line(&line);
+    let row = worker::stop(store, &keys(config)?, new_id().0, stop.clone(), clock()).await?;
+    output::line(&line(&row));
+    if let Some(service) = stop.place.service.as_ref().filter(|service| is_unknown(config, service)) {
+        let text = format!("the switch is set, but there is no service \"{service}\" here: is the name right?");
+        output::error(&text);
+    }
     Ok(())
 }
 
-async fn lift(config: &Config, store: &dyn Store, id: Uuid, by: By) -> Result<(), Failure> {
+/// Whether there is no such service; nobody knows where the workflows cannot be loaded.
+fn is_unknown(config: &Config, service: &str) -> bool {
+    let files = load::workflow_files(config, &Sources::default()).ok();
+    let book = files.and_then(|files| WorkflowBook::load(&files).ok());
+    book.is_some_and(|book| ServiceName::new(service).map_or(true, |name| book.get(&name).is_none()))
+}
+
+async fn lift(config: &Config, store: &dyn Store, id: Uuid, reason: &str, by: By) -> Result<(), Failure> {
     let standing = store.stops().await?.standing;
-    let Some(mut row) = standing.into_iter().find(|row| row.stop_id == id) else {
+    let Some(row) = standing.into_iter().find(|row| row.stop_id == id) else {
         return Err(Failure::Usage(format!("no switch {id} stands; `dunkelwerk switch list` shows them")));
     };
-    (row.lifted_at, row.lifted_by) = (Some(clock()), Some(by.name.clone()));
-    // One that cannot be read stops everything, and can be lifted all the same.
-    let stop = serde_json::from_slice(&row.body).unwrap_or_default();
-    let line = line(&row);
-    change(&office(config)?, store, &stop, row, "switch.lifted", &by.name).await?;
-    output::line(&line);
-    Ok(())
-}
-
-/// One transaction: the switch with its lines in the audit.
-async fn change(
-    office: &Office,
-    store: &dyn Store,
-    stop: &Stop,
-    row: StopRow,
-    action: &str,
-    by: &str,
-) -> Result<(), Failure> {
-    let now = clock();
-    let effects = office.switched(stop, action, by, now).into_iter().map(Effect::Audit).collect();
-    let mut batch = worker::batch(effects, now);
-    batch.stops = vec![row];
-    store.commit(batch).await?;
+    let row = worker::lift_stop(store, &keys(config)?, row, (&by.name, reason), clock()).await?;
+    output::line(&line(&row));
     Ok(())
 }
 

@@ -44,7 +44,13 @@ pub(crate) use erasure;
 
 /// The open questions of a register that are due, longest due first.
 macro_rules! due_questions {
-    ($lock:literal) => {
+    (all $lock:literal) => {
+        concat!(
+            "select * from questions where register = $1 and next_at <= $2 order by next_at, question_id limit $3",
+            $lock
+        )
+    };
+    (unparked $lock:literal) => {
         concat!(
             "select * from questions where register = $1 and next_at <= $2 and ",
             unparked!("questions", "$2"),
@@ -54,6 +60,9 @@ macro_rules! due_questions {
     };
 }
 
+/// Whether anything is parked at all: to look past it costs something where many questions wait.
+const PARKED: &str = "select exists (select 1 from parked where lifted_at is null and (until is null or until > $1))";
+
 /// One module of reads for a pool type and its connection; `$texts!` makes rows with a text `value` of the JSON array in a
 /// parameter, `$lock` passes over rows that another transaction holds.
 macro_rules! reads {
@@ -62,7 +71,11 @@ macro_rules! reads {
             use super::*;
 
             /// Nothing that is read after the case is older than it, so a step over a version knows all that led to it.
-            pub(crate) async fn case(pool: &$pool, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+            pub(crate) async fn case(
+                pool: &$pool,
+                id: ApplicationId,
+                looks: bool,
+            ) -> Result<Option<CaseView>, StoreError> {
                 let id: Uuid =
                     sqlx::query_scalar("select coalesce((select application_id from aliases where alias = $1), $1)")
                         .bind(id.0)
@@ -78,14 +91,16 @@ macro_rules! reads {
                 let decisions = sqlx::query_as("select * from decisions where application_id = $1 order by decision_no");
                 let documents = sqlx::query_as("select * from documents where application_id = $1 order by at, key");
                 let task = sqlx::query_as("select * from tasks where application_id = $1");
-                let audit = sqlx::query_as("select * from audit where application_id = $1 order by at, seq");
+                let audit = sqlx::query_as(
+                    "select * from audit where application_id = $1 and ($2 or action <> 'read') order by at, seq",
+                );
                 Ok(Some(CaseView {
                     application,
                     case,
                     decisions: decisions.bind(id).fetch_all(pool).await?,
                     documents: documents.bind(id).fetch_all(pool).await?,
                     task: task.bind(id).fetch_optional(pool).await?,
-                    audit: audit.bind(id).fetch_all(pool).await?,
+                    audit: audit.bind(id).bind(looks).fetch_all(pool).await?,
                 }))
             }
 
@@ -111,13 +126,15 @@ macro_rules! reads {
                     " as one)) and (cast($10 as text) is null or kind in (select one.value from ",
                     $texts!("$10"),
                     " as one)) and ($11 is null or claimed_until > $11) \
+                     and (not $12 or exists (select 1 from cases c \
+                     where c.application_id = tasks.application_id and length(c.body) > 0)) \
                      order by opened_at, application_id limit $7 offset $8"
                 ));
                 let rows = rows.bind(&filter.reason).bind(&filter.service).bind(&filter.kind).bind(&filter.claimed_by);
                 let rows = rows.bind(filter.overdue_at.map(Moment));
-                let list = |words: &[String]| (!words.is_empty()).then(|| serde_json::Value::from(words).to_string());
                 let rows = rows.bind(list(&filter.ars)).bind(i64::from(limit)).bind(i64::from(offset));
                 let rows = rows.bind(list(&filter.services)).bind(list(&filter.kinds)).bind(filter.held_at.map(Moment));
+                let rows = rows.bind(filter.with_body);
                 Ok(rows.fetch_all(pool).await?)
             }
 
@@ -127,17 +144,25 @@ macro_rules! reads {
                 after: Option<ApplicationId>,
                 limit: u32,
             ) -> Result<Vec<CaseRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from cases where application_id > $1 \
+                // The index answers which ones, so that no body is read of those that are not wanted.
+                let rows = sqlx::query_as(concat!(
+                    "select * from cases where application_id in (select application_id from cases \
+                     where application_id > $1 \
                      and service = coalesce(cast($2 as text), service) \
                      and state = coalesce(cast($3 as text), state) \
                      and substr(ars, 1, length(cast($4 as text))) = $4 \
-                     order by application_id limit $5",
-                );
+                     and (cast($6 as text) is null or exists (select 1 from ",
+                    $texts!("$6"),
+                    " as prefix where substr(cases.ars, 1, length(prefix.value)) = prefix.value)) \
+                     and (cast($7 as text) is null or service in (select one.value from ",
+                    $texts!("$7"),
+                    " as one)) order by application_id limit $5) order by application_id"
+                ));
                 let after = after.map_or(Uuid::nil(), |id| id.0);
                 let rows = rows.bind(after).bind(&filter.service).bind(&filter.state);
                 let ars = filter.ars.as_deref().unwrap_or_default();
-                Ok(rows.bind(ars).bind(i64::from(limit)).fetch_all(pool).await?)
+                let rows = rows.bind(ars).bind(i64::from(limit));
+                Ok(rows.bind(list(&filter.places)).bind(list(&filter.services)).fetch_all(pool).await?)
             }
 
             pub(crate) async fn replayable(
@@ -160,11 +185,9 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<ApplicationId>, StoreError> {
-                let ids = sqlx::query_scalar(concat!(
-                    "select application_id from cases where wake_at <= $1 and ",
-                    unparked!("cases", "$1"),
-                    " order by wake_at, application_id limit $2"
-                ));
+                let ids = sqlx::query_scalar(
+                    "select application_id from cases where wake_at <= $1 order by wake_at, application_id limit $2",
+                );
                 let ids: Vec<Uuid> = ids.bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?;
                 Ok(ids.into_iter().map(ApplicationId).collect())
             }
@@ -185,7 +208,8 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(due_questions!(""));
+                let parked: bool = sqlx::query_scalar(PARKED).bind(Moment(now)).fetch_one(pool).await?;
+                let rows = sqlx::query_as(if parked { due_questions!(unparked "") } else { due_questions!(all "") });
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
@@ -196,7 +220,8 @@ macro_rules! reads {
                 now: Timestamp,
                 limit: u32,
             ) -> Result<Vec<QuestionRow>, StoreError> {
-                let rows = sqlx::query_as(due_questions!($lock));
+                let parked: bool = sqlx::query_scalar(PARKED).bind(Moment(now)).fetch_one(&mut *tx).await?;
+                let rows = sqlx::query_as(if parked { due_questions!(unparked $lock) } else { due_questions!(all $lock) });
                 Ok(rows.bind(register).bind(Moment(now)).bind(i64::from(limit)).fetch_all(tx).await?)
             }
 
@@ -264,15 +289,22 @@ macro_rules! reads {
     };
 }
 
+/// Texts as a JSON array; nothing where it does not matter.
+fn list(words: &[String]) -> Option<String> {
+    (!words.is_empty()).then(|| serde_json::Value::from(words).to_string())
+}
+
 macro_rules! postgres_texts {
     ($parameter:literal) => {
         concat!("json_array_elements_text(cast(", $parameter, " as json))")
     };
 }
+pub(crate) use postgres_texts;
 macro_rules! sqlite_texts {
     ($parameter:literal) => {
         concat!("json_each(", $parameter, ")")
     };
 }
+pub(crate) use sqlite_texts;
 reads!(postgres, sqlx::PgPool, sqlx::PgConnection, postgres_texts, " for update skip locked");
 reads!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, sqlite_texts, "");

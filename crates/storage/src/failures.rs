@@ -1,9 +1,9 @@
-//! What both databases say with the same text about failures, jobs over them, and what is parked.
+//! What both databases say with the same text about failures and jobs over them.
 
 use crate::StoreError;
 use crate::columns::Moment;
-use crate::rows::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow};
-use crate::store::Lift;
+use crate::rows::{FailureFilter, FailureRow, IncidentRow, JobRow};
+use crate::store::ByLand;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use uuid::Uuid;
@@ -18,6 +18,7 @@ macro_rules! again {
     () => {
         " on conflict (failure_id) do update set times = failures.times + excluded.times, \
          last_at = excluded.last_at, cause = excluded.cause, detail = excluded.detail, body = excluded.body, \
+         service = coalesce(excluded.service, failures.service), ars = coalesce(excluded.ars, failures.ars), \
          settled_at = null, \
          outcome = case failures.state when 'open' then failures.outcome when 'queued' then 'failed again' end, \
          state = case when failures.state = 'queued' then 'queued' else 'open' end"
@@ -62,6 +63,7 @@ macro_rules! free {
          and (p.ars is null or substr(failures.ars, 1, length(p.ars)) = p.ars))"
     };
 }
+pub(crate) use free;
 
 /// True for failures that a filter wants; its parameters are the first twelve, see `chosen`. `$texts` begins what makes rows
 /// with a text `value` of a JSON array.
@@ -108,14 +110,39 @@ macro_rules! chosen {
     };
 }
 
+/// What a table has of contents that came a second time for an application that is erased.
+macro_rules! late {
+    ($table:literal) => {
+        concat!(
+            "delete from ",
+            $table,
+            " where application_id in (select c.application_id from conflicts c join cases k \
+             on k.application_id = c.original where k.state = 'erased' and c.observed_at < $1)"
+        )
+    };
+}
+
+/// How many rows there are of each Land, by its code; without one, where no place can be read.
+pub(crate) fn by_land(codes: Vec<Option<String>>) -> ByLand {
+    let mut counts = ByLand::new();
+    for code in codes {
+        *counts.entry(code.unwrap_or_default()).or_default() += 1;
+    }
+    counts
+}
+
+pub(crate) fn sum(counts: &ByLand) -> u64 {
+    counts.values().sum::<i64>().unsigned_abs()
+}
+
 /// Texts as a JSON array; nothing where none is wanted.
 fn array(texts: &[String]) -> Option<String> {
     (!texts.is_empty()).then(|| serde_json::Value::from(texts.to_vec()).to_string())
 }
 
-/// One module for a pool type; `$lock` makes writers of the same rows take turns. For `$texts` see `wanted`.
+/// One module for a pool type; `$lock` makes writers of the same rows take turns, `$skip` pass each other. For `$texts` see `wanted`.
 macro_rules! module {
-    ($database:ident, $pool:ty, $connection:ty, $lock:literal, $texts:literal, $end:literal) => {
+    ($database:ident, $pool:ty, $connection:ty, $lock:literal, $skip:literal, $texts:literal, $end:literal) => {
         pub(crate) mod $database {
             use super::*;
 
@@ -139,14 +166,6 @@ macro_rules! module {
                 Ok(row.bind(id).fetch_optional(pool).await?)
             }
 
-            pub(crate) async fn released(pool: &$pool) -> Result<i64, StoreError> {
-                let count = sqlx::query_scalar(concat!(
-                    "select count(*) from failures where cause = 'parked' and state = 'open' and ",
-                    free!()
-                ));
-                Ok(count.fetch_one(pool).await?)
-            }
-
             pub(crate) async fn incidents(
                 pool: &$pool,
                 filter: &FailureFilter,
@@ -165,12 +184,12 @@ macro_rules! module {
                 Ok(chosen!(rows, filter).fetch_all(pool).await?)
             }
 
-            /// How many, and whether it is new.
+            /// How many, and what of them by Land; nothing of that where it is not new.
             pub(crate) async fn begin_job(
                 tx: &mut $connection,
                 job: &JobRow,
                 filter: &FailureFilter,
-            ) -> Result<(i64, bool), StoreError> {
+            ) -> Result<(i64, ByLand), StoreError> {
                 let new = sqlx::query(
                     "insert into jobs (job_id, action, filter, patch, begun_by, begun_at, total, done, failed) \
                      values ($1, $2, $3, $4, $5, $6, 0, 0, 0) on conflict (job_id) do nothing",
@@ -179,18 +198,19 @@ macro_rules! module {
                 let new = new.bind(&job.by).bind(Moment(job.begun_at)).execute(&mut *tx).await?;
                 if new.rows_affected() == 0 {
                     let total = sqlx::query_scalar("select total from jobs where job_id = $1");
-                    return Ok((total.bind(job.job_id).fetch_one(tx).await?, false));
+                    return Ok((total.bind(job.job_id).fetch_one(tx).await?, ByLand::new()));
                 }
-                let taken = sqlx::query(concat!(
-                    "update failures set state = 'queued', job = $13, outcome = null where state = 'open' \
+                let taken = sqlx::query_scalar(concat!(
+                    "update failures set state = 'queued', job = $13, outcome = null, leased_until = null \
+                     where state = 'open' \
                      and failure_id in (select failure_id from failures where state = 'open' and ",
                     wanted!($texts, $end),
                     " order by failure_id",
                     $lock,
-                    ")"
+                    ") returning substr(ars, 1, 2)"
                 ));
-                let taken = chosen!(taken, filter).bind(job.job_id).execute(&mut *tx).await?.rows_affected();
-                let total = i64::try_from(taken).unwrap_or(i64::MAX);
+                let taken = by_land(chosen!(taken, filter).bind(job.job_id).fetch_all(&mut *tx).await?);
+                let total: i64 = taken.values().sum();
                 sqlx::query(
                     "update jobs set total = $2, ended_at = case when $2 = 0 then begun_at end where job_id = $1",
                 )
@@ -198,18 +218,26 @@ macro_rules! module {
                 .bind(total)
                 .execute(tx)
                 .await?;
-                Ok((total, true))
+                Ok((total, taken))
             }
 
             pub(crate) async fn job_items(
                 pool: &$pool,
                 job: Uuid,
                 limit: u32,
+                (now, until): (Timestamp, Timestamp),
             ) -> Result<Vec<FailureRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from failures where job = $1 and state = 'queued' order by failure_id limit $2",
-                );
-                Ok(rows.bind(job).bind(i64::from(limit)).fetch_all(pool).await?)
+                let rows = sqlx::query_as(concat!(
+                    "with free as materialized (select failure_id from failures where job = $1 and state = 'queued' \
+                     and (leased_until is null or leased_until <= $2) order by first_at, failure_id limit $4",
+                    $skip,
+                    ") update failures set leased_until = $3 where failure_id in (select failure_id from free) \
+                     returning *"
+                ));
+                let rows = rows.bind(job).bind(Moment(now)).bind(Moment(until)).bind(i64::from(limit));
+                let mut rows: Vec<FailureRow> = rows.fetch_all(pool).await?;
+                rows.sort_by_key(|row| (row.first_at, row.failure_id));
+                Ok(rows)
             }
 
             /// Notes what became of items, by job and new state, and ends jobs that have none left.
@@ -236,9 +264,18 @@ macro_rules! module {
                 Ok(())
             }
 
-            pub(crate) async fn jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-                let rows = sqlx::query_as("select * from jobs order by begun_at desc, job_id limit $1");
-                Ok(rows.bind(i64::from(limit)).fetch_all(pool).await?)
+            pub(crate) async fn jobs(
+                pool: &$pool,
+                by: Option<&str>,
+                after: Option<Uuid>,
+                limit: u32,
+            ) -> Result<Vec<JobRow>, StoreError> {
+                let rows = sqlx::query_as(
+                    "select * from jobs where begun_by = coalesce(cast($1 as text), begun_by) and ($2 is null \
+                     or (begun_at, job_id) < (select begun_at, job_id from jobs where job_id = $2)) \
+                     order by begun_at desc, job_id desc limit $3",
+                );
+                Ok(rows.bind(by).bind(after).bind(i64::from(limit)).fetch_all(pool).await?)
             }
 
             pub(crate) async fn open_jobs(pool: &$pool, limit: u32) -> Result<Vec<JobRow>, StoreError> {
@@ -257,61 +294,46 @@ macro_rules! module {
                 // A settled failure has a time of it; what is open or queued has none.
                 let done = sqlx::query("delete from failures where settled_at < $1").bind(Moment(before));
                 let done = done.execute(&mut *tx).await?.rows_affected();
-                sqlx::query("delete from jobs where ended_at < $1").bind(Moment(before)).execute(tx).await?;
+                sqlx::query("delete from jobs where ended_at < $1").bind(Moment(before)).execute(&mut *tx).await?;
+                sqlx::query("delete from parked where lifted_at < $1").bind(Moment(before)).execute(tx).await?;
                 Ok(done)
             }
 
-            pub(crate) async fn empty(pool: &$pool, before: Timestamp) -> Result<u64, StoreError> {
-                let done = sqlx::query(
-                    "update failures set body = substr(body, 1, 0) where last_at < $1 and length(body) > 0 and state <> 'queued' \
-                     and not (cause = 'parked' and state = 'open')",
+            pub(crate) async fn empty(tx: &mut $connection, before: Timestamp) -> Result<ByLand, StoreError> {
+                let rows = sqlx::query_scalar(
+                    "update failures set body = substr(body, 1, 0), detail = '', outcome = null where last_at < $1 \
+                     and (length(body) > 0 or detail <> '' or outcome is not null) and state <> 'queued' \
+                     and not (cause = 'parked' and state = 'open') returning substr(ars, 1, 2)",
                 );
-                Ok(done.bind(Moment(before)).execute(pool).await?.rows_affected())
+                Ok(by_land(rows.bind(Moment(before)).fetch_all(tx).await?))
             }
 
-            pub(crate) async fn park(tx: &mut $connection, row: &ParkRow) -> Result<(), StoreError> {
-                sqlx::query(
-                    "insert into parked (service, ars, since, until, cause, parked_by) values ($1, $2, $3, $4, $5, $6) \
-                     on conflict (coalesce(service, ''), coalesce(ars, ''), parked_by) where lifted_at is null \
-                     do update set until = excluded.until, cause = excluded.cause, \
-                     since = case when parked.until <= excluded.since then excluded.since else parked.since end",
-                )
-                .bind(&row.service)
-                .bind(&row.ars)
-                .bind(Moment(row.since))
-                .bind(row.until.map(Moment))
-                .bind(&row.cause)
-                .bind(&row.by)
-                .execute(tx)
-                .await?;
-                Ok(())
-            }
-
-            pub(crate) async fn parked(pool: &$pool) -> Result<Vec<ParkRow>, StoreError> {
-                let rows = sqlx::query_as(
-                    "select * from parked where lifted_at is null \
-                     order by since, service nulls first, ars nulls first, parked_by",
-                );
-                Ok(rows.fetch_all(pool).await?)
-            }
-
-            pub(crate) async fn lift(
+            /// What came a second time for an application that is erased: retention, which deletes what came before, is over.
+            pub(crate) async fn forget_conflicts(
                 tx: &mut $connection,
-                parked: &Lift<'_>,
-                at: Timestamp,
-            ) -> Result<u64, StoreError> {
-                let done = sqlx::query(
-                    "update parked set lifted_at = $3 where lifted_at is null \
-                     and coalesce(service, '') = coalesce(cast($1 as text), '') \
-                     and coalesce(ars, '') = coalesce(cast($2 as text), '') \
-                     and parked_by = coalesce(cast($4 as text), parked_by)",
+                before: Timestamp,
+            ) -> Result<ByLand, StoreError> {
+                for statement in [late!("outbox"), late!("failures")] {
+                    sqlx::query(statement).bind(Moment(before)).execute(&mut *tx).await?;
+                }
+                let rows = sqlx::query_scalar(
+                    "delete from conflicts where observed_at < $1 and original in \
+                     (select application_id from cases where state = 'erased') returning \
+                     (select substr(c.ars, 1, 2) from cases c where c.application_id = conflicts.original)",
                 );
-                let done = done.bind(parked.service).bind(parked.ars).bind(Moment(at)).bind(parked.by);
-                Ok(done.execute(tx).await?.rows_affected())
+                Ok(by_land(rows.bind(Moment(before)).fetch_all(tx).await?))
             }
         }
     };
 }
 
-module!(postgres, sqlx::PgPool, sqlx::PgConnection, " for update", "json_array_elements_text(cast(", " as json))");
-module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "", "json_each(", ")");
+module!(
+    postgres,
+    sqlx::PgPool,
+    sqlx::PgConnection,
+    " for update",
+    " for update skip locked",
+    "json_array_elements_text(cast(",
+    " as json))"
+);
+module!(sqlite, sqlx::SqlitePool, sqlx::SqliteConnection, "", "", "json_each(", ")");

@@ -7,10 +7,10 @@ mod stop;
 
 pub use audited::{AuditedCase, ChainedRow, LinkRow, Part, WitnessRow};
 pub use case::{
-    CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
+    CaseBrief, CaseFilter, CaseRow, CaseView, ControlFigures, ControlRow, DecisionRow, DocumentRow, Dossier, EarlyRow,
     QuestionRow, ReplayRow, TaskFilter, TaskRow, WaitingQuestions,
 };
-pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, ParkRow, Settled};
+pub use failure::{FailureFilter, FailureRow, IncidentRow, JobRow, KeptRow, ParkRow, Settled, TrialRow};
 pub use stop::{StopRow, Stops};
 
 use crate::columns::Moment;

@@ -7,11 +7,14 @@ mod read;
 
 use crate::audit::sqlite as audit;
 use crate::cases::sqlite as cases;
+use crate::failures::sum;
+use crate::narrow::sqlite as narrow;
+use crate::parking::sqlite as parking;
 use crate::rows::{
-    AuditRow, AuditedCase, Backlog, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ControlFigures, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased,
-    OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops, TaskFilter,
-    TaskRow, WaitingQuestions, WitnessRow,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow,
+    Known, Leased, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
+    TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
 };
 use crate::shared::sqlite as shared;
 use crate::stops::sqlite as stops;
@@ -196,21 +199,26 @@ impl Store for SqliteStore {
     }
     async fn begin_job(&self, job: &JobRow, filter: &FailureFilter, note: &Noted<'_>) -> Result<i64, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let (total, new) = failures::begin_job(&mut tx, job, filter).await?;
-        if new {
-            commit::audit(&mut tx, &note(total)).await?;
+        let (total, taken) = failures::begin_job(&mut tx, job, filter).await?;
+        if !taken.is_empty() {
+            commit::audit(&mut tx, &note(&taken)).await?;
         }
         tx.commit().await?;
         Ok(total)
     }
-    async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError> {
-        failures::job_items(&self.reader, job, limit).await
+    async fn job_items(
+        &self,
+        job: Uuid,
+        limit: u32,
+        lease: (Timestamp, Timestamp),
+    ) -> Result<Vec<FailureRow>, StoreError> {
+        failures::job_items(&self.writer, job, limit, lease).await
     }
     async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError> {
         failures::settle(&self.writer, items, at).await
     }
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
-        failures::jobs(&self.reader, limit).await
+    async fn jobs(&self, by: Option<&str>, after: Option<Uuid>, limit: u32) -> Result<Vec<JobRow>, StoreError> {
+        failures::jobs(&self.reader, by, after, limit).await
     }
     async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError> {
         failures::open_jobs(&self.reader, limit).await
@@ -224,24 +232,50 @@ impl Store for SqliteStore {
         tx.commit().await?;
         Ok(forgotten)
     }
-    async fn empty_failures(&self, before: Timestamp) -> Result<u64, StoreError> {
-        failures::empty(&self.writer, before).await
+    async fn empty_failures(&self, before: Timestamp, note: &Noted<'_>) -> Result<u64, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let emptied = failures::empty(&mut tx, before).await?;
+        commit::audit(&mut tx, &note(&emptied)).await?;
+        tx.commit().await?;
+        Ok(sum(&emptied))
     }
-    async fn released(&self) -> Result<i64, StoreError> {
-        failures::released(&self.reader).await
+    async fn forget_conflicts(&self, before: Timestamp, note: &Noted<'_>) -> Result<u64, StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let forgotten = failures::forget_conflicts(&mut tx, before).await?;
+        commit::audit(&mut tx, &note(&forgotten)).await?;
+        tx.commit().await?;
+        Ok(sum(&forgotten))
+    }
+    async fn released(&self) -> Result<bool, StoreError> {
+        parking::released(&self.reader).await
+    }
+    async fn kept(&self, id: ApplicationId) -> Result<Option<KeptRow>, StoreError> {
+        parking::kept(&self.reader, id).await
+    }
+    async fn first_kept(&self, service: &str, ars: &str) -> Result<Option<FailureRow>, StoreError> {
+        parking::first_kept(&self.reader, service, ars).await
+    }
+    async fn begin_trial(&self, trial: &TrialRow) -> Result<bool, StoreError> {
+        parking::begin_trial(&self.writer, trial).await
+    }
+    async fn end_trial(&self, trial: &TrialRow) -> Result<bool, StoreError> {
+        parking::end_trial(&self.writer, trial).await
+    }
+    async fn trials(&self) -> Result<Vec<TrialRow>, StoreError> {
+        parking::trials(&self.reader).await
     }
     async fn park(&self, row: &ParkRow, audit: &[AuditRow]) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        failures::park(&mut tx, row).await?;
+        parking::park(&mut tx, row).await?;
         commit::audit(&mut tx, audit).await?;
         Ok(tx.commit().await?)
     }
     async fn parked(&self) -> Result<Vec<ParkRow>, StoreError> {
-        failures::parked(&self.reader).await
+        parking::parked(&self.reader).await
     }
     async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        let lifted = failures::lift(&mut tx, parked, at).await?;
+        let lifted = parking::lift(&mut tx, parked, at).await?;
         if lifted > 0 {
             commit::audit(&mut tx, audit).await?;
         }
@@ -326,6 +360,24 @@ impl Store for SqliteStore {
         shared::archive(&self.reader, hash).await
     }
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
-        cases::case(&self.reader, id).await
+        cases::case(&self.reader, id, true).await
+    }
+    async fn case_file(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError> {
+        cases::case(&self.reader, id, false).await
+    }
+    async fn brief(&self, id: ApplicationId) -> Result<Option<CaseBrief>, StoreError> {
+        narrow::brief(&self.reader, id).await
+    }
+    async fn document(&self, id: ApplicationId, key: Uuid) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::document(&self.reader, id, key).await
+    }
+    async fn newest_document(&self, id: ApplicationId, kind: &str) -> Result<Option<DocumentRow>, StoreError> {
+        narrow::newest_document(&self.reader, id, kind).await
+    }
+    async fn file_size(&self, id: ApplicationId, kinds: &[&str]) -> Result<(i64, i64), StoreError> {
+        narrow::file_size(&self.reader, id, kinds).await
+    }
+    async fn last_change(&self, id: ApplicationId) -> Result<Option<AuditRow>, StoreError> {
+        narrow::last_change(&self.reader, id).await
     }
 }

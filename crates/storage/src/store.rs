@@ -1,16 +1,16 @@
 //! The one trait of both databases. What it promises is held by a contract suite that runs on both.
 
 use crate::rows::{
-    AuditRow, AuditedCase, Backlog, Batch, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
-    ControlFigures, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, Known, Leased,
-    LinkRow, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow, Stops,
-    TaskFilter, TaskRow, WaitingQuestions, WitnessRow,
+    AuditRow, AuditedCase, Backlog, Batch, CaseBrief, CaseFilter, CaseRow, CaseView, ChainedRow, ClaimRow, Committed,
+    ControlFigures, DocumentRow, Dossier, EarlyRow, FailureFilter, FailureRow, Identity, IncidentRow, JobRow, KeptRow,
+    Known, Leased, LinkRow, OutboxRow, Overview, ParkRow, QuestionRow, QueueRow, ReplayRow, Settled, Status, StopRow,
+    Stops, TaskFilter, TaskRow, TrialRow, WaitingQuestions, WitnessRow,
 };
 use crate::{PostgresStore, SqliteStore, StoreError};
 use async_trait::async_trait;
 use domain::{ApplicationId, Digest};
 use jiff::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -38,8 +38,11 @@ pub struct Lift<'a> {
     pub by: Option<&'a str>,
 }
 
-/// What the audit says of a job that took so many failures.
-pub type Noted<'c> = dyn Fn(i64) -> Vec<AuditRow> + Send + Sync + 'c;
+/// How many rows are concerned in each Land, by its code (empty: no place that can be read).
+pub type ByLand = BTreeMap<String, i64>;
+
+/// What the audit says of what concerned so many rows.
+pub type Noted<'c> = dyn Fn(&ByLand) -> Vec<AuditRow> + Send + Sync + 'c;
 
 /// A durable store. Every write is committed (and synced) when the call returns.
 #[async_trait]
@@ -78,7 +81,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// What a step of each case needs, by application id or by an id under which the same application came, in their order.
     async fn dossiers(&self, ids: &[ApplicationId]) -> Result<Vec<Option<Dossier>>, StoreError>;
-    /// Cases that are not parked and whose earliest timer has come, longest due first.
+    /// Cases whose earliest timer has come, longest due first; statutory time runs where a service is parked, too.
     async fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<ApplicationId>, StoreError>;
     /// Puts off the timer of a case that cannot be stepped now, without changing the case. Makes no timer, and none earlier.
     async fn put_off(&self, id: ApplicationId, until: Timestamp) -> Result<(), StoreError>;
@@ -133,34 +136,54 @@ pub trait Store: Send + Sync + 'static {
     async fn failure(&self, id: Uuid) -> Result<Option<FailureRow>, StoreError>;
     /// Failures by kind, cause and service, what happened last first.
     async fn incidents(&self, filter: &FailureFilter) -> Result<Vec<IncidentRow>, StoreError>;
-    /// Queues every open failure that the filter wants for a new job, and writes what the audit says of it; returns how many.
-    /// The same job again changes nothing and says the same.
+    /// Queues every open failure that the filter wants for a new job, and writes what the audit says of it, where there was one;
+    /// returns how many. The same job again changes nothing and says the same.
     async fn begin_job(&self, job: &JobRow, filter: &FailureFilter, note: &Noted<'_>) -> Result<i64, StoreError>;
-    /// What is queued for a job, in the order of ids.
-    async fn job_items(&self, job: Uuid, limit: u32) -> Result<Vec<FailureRow>, StoreError>;
-    /// Settles queued failures. `at` is when they were begun to be tried: what has happened again since then is open, whatever
-    /// the new state says. Each job counts what became of its items, and ends when none is queued any more, even where
+    /// Leases what is queued for a job from now until a time, in the order in which it came: nobody else gets it meanwhile.
+    async fn job_items(
+        &self,
+        job: Uuid,
+        limit: u32,
+        lease: (Timestamp, Timestamp),
+    ) -> Result<Vec<FailureRow>, StoreError>;
+    /// Settles queued failures. What has happened again since it was begun to be tried is open, whatever the new state says;
+    /// each is settled once. Each job counts what became of its items, and ends when none is queued any more, even where
     /// `items` is empty.
     async fn settle_failures(&self, items: &[Settled], at: Timestamp) -> Result<(), StoreError>;
-    /// The newest jobs first.
-    async fn jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
+    /// The newest jobs first: of somebody or of all, after one of them.
+    async fn jobs(&self, by: Option<&str>, after: Option<Uuid>, limit: u32) -> Result<Vec<JobRow>, StoreError>;
     /// Jobs that have not ended, the oldest first.
     async fn open_jobs(&self, limit: u32) -> Result<Vec<JobRow>, StoreError>;
     async fn job(&self, id: Uuid) -> Result<Option<JobRow>, StoreError>;
-    /// Forgets failures that were settled, and jobs that ended, before a time; returns how many failures.
+    /// Forgets failures that were settled, jobs that ended and parkings that were lifted before a time; returns how many
+    /// failures.
     async fn forget_failures(&self, before: Timestamp) -> Result<u64, StoreError>;
-    /// Empties the bodies of failures that happened last before a time, but for what is queued or parked; returns how many.
-    async fn empty_failures(&self, before: Timestamp) -> Result<u64, StoreError>;
-    /// How many open failures were kept while their service was parked and nothing parks any more.
-    async fn released(&self) -> Result<i64, StoreError>;
+    /// Empties what failures that happened last before a time may quote (body, detail, outcome), but for what is queued or
+    /// parked, and writes the audit; returns how many.
+    async fn empty_failures(&self, before: Timestamp, note: &Noted<'_>) -> Result<u64, StoreError>;
+    /// Deletes what came a second time, with another content and before a time, for applications that are erased, and writes
+    /// the audit; returns how many.
+    async fn forget_conflicts(&self, before: Timestamp, note: &Noted<'_>) -> Result<u64, StoreError>;
 
-    /// Parks a service, a Kommune or both, and writes the audit: until it is lifted or its time has come, [`Store::due`] and
-    /// [`Store::open_questions`] pass it over. Who parks the same again changes end and cause.
+    /// Whether an open failure was kept while its service was parked and nothing parks it any more.
+    async fn released(&self) -> Result<bool, StoreError>;
+    /// The application of this id that is kept because its service is parked.
+    async fn kept(&self, id: ApplicationId) -> Result<Option<KeptRow>, StoreError>;
+    /// What came first of what is kept of a service where the ARS begins so.
+    async fn first_kept(&self, service: &str, ars: &str) -> Result<Option<FailureRow>, StoreError>;
+    /// Notes a trial; false where there is one for the same already.
+    async fn begin_trial(&self, trial: &TrialRow) -> Result<bool, StoreError>;
+    /// Ends a trial; false where it had ended: of several who saw how it went, one acts.
+    async fn end_trial(&self, trial: &TrialRow) -> Result<bool, StoreError>;
+    async fn trials(&self) -> Result<Vec<TrialRow>, StoreError>;
+
+    /// Parks a service, a Kommune or both, and writes the audit: until it is lifted or its time has come,
+    /// [`Store::open_questions`] passes it over. Who parks the same again changes end and cause.
     async fn park(&self, row: &ParkRow, audit: &[AuditRow]) -> Result<(), StoreError>;
     /// What was parked and not lifted, even where its time has come, in the order of parking.
     async fn parked(&self) -> Result<Vec<ParkRow>, StoreError>;
-    /// Lifts what was parked under exactly this service and ARS, by `parked.by` or by anybody, and writes the audit where
-    /// there was something; returns how many rows.
+    /// Lifts what was parked under exactly this service and ARS, by `parked.by` or by anybody, ends what is tried for it, and
+    /// writes the audit where there was something; returns how many rows.
     async fn lift(&self, parked: &Lift<'_>, at: Timestamp, audit: &[AuditRow]) -> Result<u64, StoreError>;
 
     /// Gives up to `limit` lines of the audit that have none their place, those with a number above `after`, in one
@@ -212,7 +235,21 @@ pub trait Store: Send + Sync + 'static {
     async fn replayable(&self, after: Option<(ApplicationId, i32)>, limit: u32) -> Result<Vec<ReplayRow>, StoreError>;
     /// What is archived under a hash.
     async fn archive(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError>;
+    /// A case with everything, by application id or by an id under which the same application came.
     async fn case(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
+    /// The same without the lines of the audit that say who looked: these grow with every look.
+    async fn case_file(&self, id: ApplicationId) -> Result<Option<CaseView>, StoreError>;
+
+    /// Where a case stands and who sent its application, by application id or by an id under which the same application came.
+    async fn brief(&self, id: ApplicationId) -> Result<Option<CaseBrief>, StoreError>;
+    /// One document of a case.
+    async fn document(&self, id: ApplicationId, key: Uuid) -> Result<Option<DocumentRow>, StoreError>;
+    /// The newest document of a kind in a case.
+    async fn newest_document(&self, id: ApplicationId, kind: &str) -> Result<Option<DocumentRow>, StoreError>;
+    /// How many documents of these kinds a case has, and how many bytes they are.
+    async fn file_size(&self, id: ApplicationId, kinds: &[&str]) -> Result<(i64, i64), StoreError>;
+    /// The line of the audit that says what made the newest version of a case; looking changes nothing.
+    async fn last_change(&self, id: ApplicationId) -> Result<Option<AuditRow>, StoreError>;
 }
 
 /// Opens a store by URL: `postgres://…` or `sqlite://path`.

@@ -33,7 +33,7 @@ const fn code(name: &'static str, status: u16, meaning: &'static str, remedy: &'
     Code { name, status, meaning, remedy }
 }
 
-const CODES: [Code; 43] = [
+const CODES: [Code; 46] = [
     code("empty", 400, "The body is empty.", "Send one application as a JSON object."),
     code(
         "invalid_json",
@@ -85,13 +85,19 @@ const CODES: [Code; 43] = [
         "unknown_case",
         404,
         "There is no such case, or it is none of yours. Over RabbitMQ: a message about a case of which this sender knows nothing.",
-        "See GET /api/v1/tasks; a message names application_id, or application (your key) with service.",
+        "See GET /api/v1/tasks and GET /api/v1/cases; a message names application_id, or application (your key) with service.",
     ),
     code(
         "unknown_failure",
         404,
         "There is no such failure or order over failures, or it is none of yours.",
         "See GET /api/v1/incidents and GET /api/v1/incidents/jobs.",
+    ),
+    code(
+        "unknown_switch",
+        404,
+        "No such stop switch stands, or nothing that it covers is yours.",
+        "See GET /api/v1/switches.",
     ),
     code("unknown_path", 404, "There is nothing at this path.", "See /docs."),
     code("method_not_allowed", 405, "The path does not take this method.", "See the Allow header."),
@@ -121,7 +127,24 @@ const CODES: [Code; 43] = [
         "The case does not allow it as it stands; the detail says why.",
         "Often: claim it first. Else look where it stands.",
     ),
-    code("forbidden", 403, "The official lacks the right for this command.", "Ask somebody who has it."),
+    code(
+        "old_case",
+        409,
+        "The case was decided by a program that kept no cases yet: it can be seen, but not worked on.",
+        "Look at it with dunkelwerk cases show or on the page, and finish it outside of this program.",
+    ),
+    code(
+        "too_many_messages",
+        409,
+        "The case has as many messages as it takes: 200, or 32 MiB of them. Nothing was taken in.",
+        "Write to the authority in another way.",
+    ),
+    code(
+        "forbidden",
+        403,
+        "The official lacks the right, or orders more than lies in their places and services.",
+        "Ask somebody who may.",
+    ),
     code("too_large", 413, "The body has more than 8 MiB.", "Send attachments by reference."),
     code("unsupported_media_type", 415, "The body is not declared as JSON.", "Send Content-Type: application/json."),
     code(
@@ -136,7 +159,12 @@ const CODES: [Code; 43] = [
         "What is stored of the case cannot be read; it was logged.",
         "An operator has to look at it.",
     ),
-    code("internal", 500, "An error inside the service; it was logged.", "Send it again with the same id."),
+    code(
+        "internal",
+        500,
+        "An error inside the service; it was logged.",
+        "Look what was done, or send it again; what has an id with the same one.",
+    ),
     code(
         "queue_unavailable",
         503,
@@ -156,7 +184,12 @@ const CODES: [Code; 43] = [
         "The version of the workflow to which the case keeps is not loaded.",
         "Load it again, or move its cases with cases migrate.",
     ),
-    code("timed_out", 503, "The answer took longer than 30 seconds.", "Send it again with the same id."),
+    code(
+        "timed_out",
+        503,
+        "The answer took longer than 30 seconds; perhaps it was done.",
+        "Look, or send it again; what has an id with the same one.",
+    ),
     code(
         "unknown_sender",
         0,
@@ -253,6 +286,9 @@ mod tests {
             Problem::UnknownApplication,
             Problem::UnknownCase,
             Problem::UnknownFailure,
+            Problem::UnknownSwitch,
+            Problem::OldCase,
+            Problem::TooManyMessages,
             Problem::Broken,
             Problem::UnknownPath,
             Problem::WrongMethod,

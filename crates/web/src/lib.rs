@@ -31,6 +31,16 @@ use std::sync::Arc;
 /// Documents that whoever judges a drawn case again gets: what came in before the decision, nothing that an official wrote.
 pub(crate) const FACTS: [&str; 4] = ["supplement", "amendment", "answer", "person"];
 
+/// Whether a line of the history says only what came in, too; other lines tell who did what, or that something was decided.
+pub(crate) fn is_fact(action: &str) -> bool {
+    action == "received"
+        || action.split_once('.').is_some_and(|(what, kind)| match what {
+            "message" => FACTS.contains(&kind),
+            "register" => true,
+            _ => false,
+        })
+}
+
 /// All routes, with limits, security headers and problems around them.
 pub fn router(state: WebState) -> Router {
     let shared: Shared = Arc::new(state);

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use domain::ApplicationId;
 use domain::json::MAX_BYTES;
 use serde::Serialize;
-use workflow::{Refusal, Rejection};
+use workflow::{CaseMessage, Refusal, Rejection};
 
 /// What went wrong, as the sender must know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub(crate) enum Problem {
     UnknownCase,
     /// No such failure, or no such order over failures.
     UnknownFailure,
+    /// No such stop switch, or none that stands.
+    UnknownSwitch,
+    /// A case from before there were cases that could be worked on.
+    OldCase,
+    /// A case takes no more messages.
+    TooManyMessages,
     UnknownPath,
     WrongMethod,
     TimedOut,
@@ -112,11 +118,17 @@ impl Problem {
                 Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
                 Refusal::NoFlow(_) => StatusCode::SERVICE_UNAVAILABLE,
             },
-            Self::Conflict { .. } | Self::Erased { .. } | Self::MessageConflict => StatusCode::CONFLICT,
+            Self::Conflict { .. }
+            | Self::Erased { .. }
+            | Self::MessageConflict
+            | Self::OldCase
+            | Self::TooManyMessages => StatusCode::CONFLICT,
             Self::QueueUnavailable | Self::StoreUnavailable | Self::TimedOut => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UnknownApplication | Self::UnknownCase | Self::UnknownFailure | Self::UnknownPath => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownApplication
+            | Self::UnknownCase
+            | Self::UnknownFailure
+            | Self::UnknownSwitch
+            | Self::UnknownPath => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Broken | Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -137,6 +149,9 @@ impl Problem {
             Self::UnknownApplication => "unknown_application",
             Self::UnknownCase => "unknown_case",
             Self::UnknownFailure => "unknown_failure",
+            Self::UnknownSwitch => "unknown_switch",
+            Self::OldCase => "old_case",
+            Self::TooManyMessages => "too_many_messages",
             Self::UnknownPath => "unknown_path",
             Self::WrongMethod => "method_not_allowed",
             Self::TimedOut => "timed_out",
@@ -170,6 +185,9 @@ impl Problem {
             Self::UnknownApplication => "There is no such application",
             Self::UnknownCase => "There is no such case",
             Self::UnknownFailure => "There is no such failure or order",
+            Self::UnknownSwitch => "There is no such stop switch",
+            Self::OldCase => "The case is from before cases could be worked on",
+            Self::TooManyMessages => "The case takes no more messages",
             Self::UnknownPath => "There is nothing at this path",
             Self::WrongMethod => "This path does not take this method",
             Self::TimedOut => "The answer took too long",
@@ -190,8 +208,12 @@ impl Problem {
             Self::Rejected(rejection) => rejection.to_string(),
             Self::NoMessage(Rejection::NotAnObject) => "the body must be one JSON object with id and kind".into(),
             Self::NoCommand(Rejection::NotAnObject) => {
-                "the body must be one JSON object with version and command".into()
+                "the body must be one JSON object; /docs says what belongs into it".into()
             }
+            Self::OldCase => "it was decided by a program that kept no cases, and cannot be stepped; look at it with \
+                              dunkelwerk cases show, and finish it outside of this program"
+                .into(),
+            Self::TooManyMessages => CaseMessage::FULL.into(),
             Self::NoMessage(rejection) | Self::NoCommand(rejection) => rejection.to_string(),
             Self::Query(text) => text.clone(),
             Self::Refused { refusal, winner } => match (refusal, winner.as_deref()) {
@@ -214,13 +236,19 @@ impl Problem {
             Self::UnknownApplication => {
                 "unknown application, or neither the link's key nor the credential opens it".into()
             }
-            Self::UnknownCase => "unknown, or none of yours: see GET /api/v1/tasks".into(),
+            Self::UnknownCase => "unknown, or none of yours: see GET /api/v1/tasks and GET /api/v1/cases".into(),
             Self::UnknownFailure => "unknown, or none of yours: see GET /api/v1/incidents".into(),
+            Self::UnknownSwitch => "unknown, lifted already, or none of yours: see GET /api/v1/switches".into(),
             Self::UnknownPath => "see /docs for the paths of this API".into(),
             Self::WrongMethod => "the Allow header names the methods".into(),
-            Self::TimedOut => "send it again with the same id".into(),
+            Self::TimedOut => {
+                "perhaps it was done; look, or send it again, where it has an id with the same one".into()
+            }
             Self::Broken => "it was logged, and an operator has to look at it; nothing was changed".into(),
-            Self::Internal => "the error was logged; sending again with the same id does no harm".into(),
+            Self::Internal => {
+                "the error was logged; look what was done, or send it again, where it has an id with the same one"
+                    .into()
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What happens to cases that are there: load, step, commit over the version that was read, send. Many in one transaction.
 
 use crate::carry_out;
+use crate::parking::Parked;
 use crate::pipeline::Pipeline;
 use crate::storm::outcomes;
 use domain::{ApplicationId, Decision, Digest, Trace};
@@ -10,8 +11,8 @@ use std::time::Duration;
 use storage::{Batch, ClaimRow, Dossier as Row, StoreError};
 use workflow::flow::StepId;
 use workflow::{
-    AuditEntry, Case, CaseEvent, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication, Office, Refusal,
-    Surroundings, Taken,
+    AuditEntry, Case, CaseEvent, CaseMessage, CaseState, Document, Dossier, EarlierClaim, Effect, KeptApplication,
+    Office, Refusal, Said, Surroundings, Taken,
 };
 
 /// How an event went.
@@ -123,12 +124,19 @@ impl Pipeline {
         let mut claims = self.store.claims(&digests).await?;
         self.know_stops().await?;
         let (generation, stops) = self.stops();
+        let woken = events.iter().any(|(_, event)| matches!(event, CaseEvent::Woken));
+        let parked = if woken { self.parked().await } else { Parked::default() };
         let now = (self.runtime.clock)();
         let mut batch = Batch { at: now, generation: Some(generation), ..Batch::default() };
         let mut results = Vec::with_capacity(events.len());
         let step = || {
             for ((dossier, (id, event)), keys) in dossiers.iter().zip(events).zip(keys) {
                 let dossier = match dossier {
+                    Some(Ok(dossier)) if theirs(dossier, event) && is_full_for(dossier, event) => {
+                        let state = dossier.case.state.as_str();
+                        results.push(Advanced::Refused(Refusal::State { state, text: CaseMessage::FULL }));
+                        continue;
+                    }
                     Some(Ok(dossier)) if theirs(dossier, event) => dossier,
                     Some(Err(error)) => {
                         results.push(Advanced::Broken(error.clone()));
@@ -147,6 +155,10 @@ impl Pipeline {
                 let surroundings = Surroundings { once: once.collect(), stops: stops.clone() };
                 match office.advance(dossier, event, &surroundings, now) {
                     Err(refusal) => results.push(Advanced::Refused(refusal)),
+                    Ok(effects) if keeps(&parked, dossier, &effects) => {
+                        let state = dossier.case.state.as_str();
+                        results.push(Advanced::Refused(Refusal::State { state, text: PARKED }));
+                    }
                     Ok(effects) => {
                         results.push(done(dossier, &effects));
                         self.note(&office, &effects, &mut claims, &mut batch);
@@ -163,7 +175,10 @@ impl Pipeline {
         let committed = self.store.commit(batch).await?;
         self.metrics.decided(&committed);
         self.send(committed.outbox()).await;
-        self.weather(&outcomes(&committed)).await;
+        // What somebody orders says nothing new: that it failed is why they do.
+        if !events.iter().any(|(_, event)| matches!(event, CaseEvent::Commanded { .. })) {
+            self.weather(&outcomes(&committed)).await;
+        }
         Ok(results)
     }
 
@@ -190,6 +205,17 @@ impl Pipeline {
     }
 }
 
+/// Why a timer waits.
+const PARKED: &str = "its service is parked, and a machine would decide now";
+
+/// Whether what a timer does is kept because its service is parked: only where rules would decide by it. What follows from
+/// the law alone, or brings a person, happens all the same.
+fn keeps(parked: &Parked, dossier: &Dossier, effects: &[Effect]) -> bool {
+    let by_rules = |decision: &Decision| decision.automatic && decision.trace.is_some() && decision.outcome.is_final();
+    let (service, ars) = (dossier.case.service.as_str(), dossier.case.ars.as_str());
+    effects.iter().filter_map(Effect::decision).any(by_rules) && parked.over(service, ars).is_some()
+}
+
 /// Where a case stands after a step.
 fn done(before: &Dossier, effects: &[Effect]) -> Advanced {
     let kept = effects.iter().rev().find_map(|effect| match effect {
@@ -207,6 +233,17 @@ fn theirs(dossier: &Dossier, event: &CaseEvent) -> bool {
         CaseEvent::Said(message) => message.sender.name == dossier.case.sender,
         CaseEvent::Answered { .. } | CaseEvent::Commanded { .. } | CaseEvent::Woken => true,
     }
+}
+
+/// Whether it is a message more than the case takes; what lies in the file already came before.
+fn is_full_for(dossier: &Dossier, event: &CaseEvent) -> bool {
+    let CaseEvent::Said(message) = event else { return false };
+    if dossier.documents.iter().any(|document| document.key == message.key()) {
+        return false;
+    }
+    let said = dossier.documents.iter().filter(|document| Said::WORDS.contains(&document.kind.as_str()));
+    let (count, bytes) = said.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.body.len()));
+    !message.fits(count, bytes)
 }
 
 /// Claims of a key as a case sees them that does not see its own.

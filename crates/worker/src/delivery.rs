@@ -34,8 +34,16 @@ pub enum Disposition {
     Hold,
     /// It can never become an application; kept with its cause and raw bytes.
     DeadLetter(Cause),
-    /// Its service is parked; kept until it is not, and why.
-    Parked(String),
+    /// Its service is parked; kept until it is not.
+    Parked(Kept),
+}
+
+/// What parks a message: why, and the service and place where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    pub why: String,
+    pub service: String,
+    pub ars: String,
 }
 
 /// Why a message is hopeless.

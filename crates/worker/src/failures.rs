@@ -3,7 +3,7 @@
 
 use crate::advance::Advanced;
 use crate::causes;
-use crate::delivery::{Cause, Delivery, Disposition};
+use crate::delivery::{Cause, Delivery, Disposition, Kept};
 use crate::metrics::Word;
 use crate::pipeline::Pipeline;
 use domain::{ApplicationId, Ars, ClientId, Decision, Digest, ReferralReason, ServiceName};
@@ -136,27 +136,30 @@ pub(crate) async fn stuck(pipeline: &Pipeline, results: &[(ApplicationId, Advanc
 
 /// What a message says of itself, where that can be read.
 #[derive(Debug, Default)]
-struct Named {
-    service: Option<String>,
-    ars: Option<String>,
-    /// It speaks about a case.
-    about: Option<Case>,
+pub(crate) struct Named {
+    pub service: Option<String>,
+    pub ars: Option<String>,
+    /// It is no application but speaks about a case.
+    pub speaks: bool,
+    /// About this one.
+    pub about: Option<Case>,
 }
 
 #[derive(Debug)]
-enum Case {
+pub(crate) enum Case {
     Id(ApplicationId),
     Key(Identity),
 }
 
 impl Named {
     /// Leniently: whatever is wrong with a message, who and where may be readable.
-    fn read(office: &Office, sender: Option<&str>, body: &[u8]) -> Self {
+    pub fn read(office: &Office, sender: Option<&str>, body: &[u8]) -> Self {
         let Ok(Value::Object(object)) = serde_json::from_slice(body) else { return Self::default() };
         let text = |name: &str| object.get(name).and_then(Value::as_str);
         let service = text("service").and_then(|name| ServiceName::new(name).ok());
         let ars = text("ars").and_then(|text| Ars::new(text).ok().or_else(|| office.rules.ars_of_ags(text).cloned()));
-        let about = object.contains_key("kind").then(|| {
+        let speaks = object.contains_key("kind");
+        let about = speaks.then(|| {
             let key = |service: &ServiceName| {
                 let client_id = ClientId::new(text("application")?).ok()?.as_str().to_owned();
                 Some(Identity { sender: sender?.to_owned(), service: service.as_str().to_owned(), client_id })
@@ -164,7 +167,7 @@ impl Named {
             let id = text("application_id").and_then(|id| id.parse().ok()).map(Case::Id);
             id.or_else(|| service.as_ref().and_then(key).map(Case::Key))
         });
-        Self { service: service.map(String::from), ars: ars.map(String::from), about: about.flatten() }
+        Self { service: service.map(String::from), ars: ars.map(String::from), speaks, about: about.flatten() }
     }
 }
 
@@ -179,20 +182,22 @@ pub(crate) fn place(office: &Office, body: &[u8]) -> Option<(String, String)> {
     named.service.zip(named.ars)
 }
 
+/// A message, why it is kept, and what parks it, if that is why.
+pub(crate) type Letter<'l> = (&'l Delivery, &'l Cause, Option<&'l Kept>);
+
 /// Messages as failures. The same message of the same sender is the same failure; one that got an id from us is that one's
-/// alone: somebody asks for its status.
-pub(crate) async fn messages(
-    pipeline: &Pipeline,
-    letters: &[(&Delivery, &Cause)],
-) -> Result<Vec<FailureRow>, StoreError> {
+/// alone: somebody asks for its status. Ids come from keyed digests: they stay in the audit, and nobody can guess from one
+/// what was sent.
+pub(crate) async fn messages(pipeline: &Pipeline, letters: &[Letter<'_>]) -> Result<Vec<FailureRow>, StoreError> {
     let office = (pipeline.office)();
     let now = (pipeline.runtime.clock)();
     let mut rows = Vec::with_capacity(letters.len());
-    for (delivery, cause) in letters {
+    for (delivery, cause, kept) in letters {
         let (sender, id) = (delivery.sender.as_deref(), delivery.application_id);
         let named = Named::read(&office, sender, &delivery.body);
         let own = id.map_or_else(String::new, |id| id.to_string());
-        let key = Digest::of_parts([sender.unwrap_or_default().as_bytes(), own.as_bytes(), &delivery.body]);
+        let parts = Digest::of_parts([sender.unwrap_or_default().as_bytes(), own.as_bytes(), &delivery.body]);
+        let key = office.audit_keys().content(&parts.0);
         let mut row = FailureRow {
             application_id: id,
             sender: sender.map(str::to_owned),
@@ -209,20 +214,28 @@ pub(crate) async fn messages(
                 belongs(pipeline, &mut row, case).await?;
             }
         }
+        // It is tried again when nothing parks that any more, wherever else it may say that it belongs.
+        if let Some(kept) = kept {
+            (row.service, row.ars) = (Some(kept.service.clone()), Some(kept.ars.clone()));
+        }
         rows.push(row);
     }
     Ok(rows)
 }
 
-/// Of which case of its sender a message speaks.
-async fn belongs(pipeline: &Pipeline, row: &mut FailureRow, case: Case) -> Result<(), StoreError> {
-    let id = match case {
+/// The id of the application that is meant, where there is one.
+pub(crate) async fn meant(pipeline: &Pipeline, case: Case) -> Result<Option<ApplicationId>, StoreError> {
+    Ok(match case {
         Case::Id(id) => Some(id),
         Case::Key(identity) => {
             pipeline.store.look_up(&[identity]).await?.pop().flatten().map(|known| known.application_id)
         }
-    };
-    let Some(id) = id else { return Ok(()) };
+    })
+}
+
+/// Of which case of its sender a message speaks.
+async fn belongs(pipeline: &Pipeline, row: &mut FailureRow, case: Case) -> Result<(), StoreError> {
+    let Some(id) = meant(pipeline, case).await? else { return Ok(()) };
     let Some(Some(dossier)) = pipeline.store.dossiers(&[id]).await?.pop() else { return Ok(()) };
     if row.sender.as_deref() == Some(dossier.application.identity.sender.as_str()) {
         row.application_id = Some(dossier.application.application_id);
@@ -241,24 +254,24 @@ impl Pipeline {
 
     /// Keeps hopeless messages with the source and in the store, parked ones in the store; tries until they are durable there.
     pub(crate) async fn put_away(&self, deliveries: &[Delivery], dispositions: &[Disposition]) -> bool {
-        let mut letters: Vec<(&Delivery, Cause)> = Vec::new();
+        let mut letters: Vec<(&Delivery, Cause, Option<&Kept>)> = Vec::new();
         for (delivery, disposition) in deliveries.iter().zip(dispositions) {
             match disposition {
                 Disposition::Ack | Disposition::Hold => {}
-                Disposition::Parked(why) => {
+                Disposition::Parked(kept) => {
                     self.metrics.parked.inc();
-                    letters.push((delivery, Cause { code: causes::PARKED, detail: why.clone() }));
+                    letters.push((delivery, Cause { code: causes::PARKED, detail: kept.why.clone() }, Some(kept)));
                 }
                 Disposition::DeadLetter(cause) => {
                     if !self.bury(delivery, cause).await {
                         return false;
                     }
-                    letters.push((delivery, cause.clone()));
+                    letters.push((delivery, cause.clone(), None));
                 }
             }
         }
         for some in letters.chunks(AT_ONCE) {
-            let some: Vec<_> = some.iter().map(|(delivery, cause)| (*delivery, cause)).collect();
+            let some: Vec<Letter<'_>> = some.iter().map(|(delivery, cause, kept)| (*delivery, cause, *kept)).collect();
             let kept = self.held(|| async { self.store.fail(&messages(self, &some).await?).await }).await;
             if kept.is_none() {
                 return false;

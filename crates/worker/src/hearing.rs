@@ -1,13 +1,13 @@
 //! Messages about cases, from the same queue as applications: found, stepped, settled. Nothing that was said is lost.
 
 use crate::advance::Advanced;
-use crate::delivery::{Cause, Delivery, Disposition};
+use crate::delivery::{Cause, Delivery, Disposition, Kept};
 use crate::parking::Parked;
 use crate::patience::GivenUp;
 use crate::pipeline::{Pipeline, set};
 use domain::ApplicationId;
 use std::time::Duration;
-use storage::{EarlyRow, Identity, StoreError};
+use storage::{EarlyRow, Identity, KeptRow, StoreError};
 use workflow::{About, CaseEvent, CaseMessage, Office, Refusal, same_message};
 
 /// How often and how long a message waits for the case that it names.
@@ -79,11 +79,12 @@ impl Pipeline {
         if !parked.is_empty() {
             let ids: Vec<ApplicationId> = known.iter().map(|(_, (id, _))| *id).collect();
             let dossiers = self.insist(|| self.store.dossiers(&ids)).await?;
-            let whys = dossiers.into_iter().map(|dossier| parked.over_case(&dossier?.case));
             let mut free = Vec::with_capacity(known.len());
-            for (one, why) in known.into_iter().zip(whys) {
-                match why {
-                    Some(why) => set(dispositions, one.0, Disposition::Parked(why)),
+            for (one, dossier) in known.into_iter().zip(dossiers) {
+                // What is no case of theirs is not kept for it either.
+                let own = dossier.filter(|dossier| says(&one.1.1, &dossier.application.identity.sender));
+                match own.and_then(|dossier| parked.over_case(&dossier.case)) {
+                    Some(kept) => set(dispositions, one.0, Disposition::Parked(kept)),
                     None => free.push(one),
                 }
             }
@@ -94,11 +95,12 @@ impl Pipeline {
         let results = self.say(&events, &awaited).await?;
         for (index, result) in indices.into_iter().zip(results) {
             let disposition = match result {
-                Advanced::Done { .. } => Disposition::Ack,
-                Advanced::Unknown => Disposition::DeadLetter(Cause::unknown_case()),
-                Advanced::Refused(refusal) => Disposition::DeadLetter(refusal.into()),
-                Advanced::Broken(text) => Disposition::DeadLetter(Cause::case_refused(text)),
-                Advanced::Unstored(text) => Disposition::DeadLetter(Cause::store_refused(text)),
+                Err(kept) => Disposition::Parked(kept),
+                Ok(Advanced::Done { .. }) => Disposition::Ack,
+                Ok(Advanced::Unknown) => Disposition::DeadLetter(Cause::unknown_case()),
+                Ok(Advanced::Refused(refusal)) => Disposition::DeadLetter(refusal.into()),
+                Ok(Advanced::Broken(text)) => Disposition::DeadLetter(Cause::case_refused(text)),
+                Ok(Advanced::Unstored(text)) => Disposition::DeadLetter(Cause::store_refused(text)),
             };
             set(dispositions, index, disposition);
         }
@@ -107,22 +109,39 @@ impl Pipeline {
 
     /// Steps cases by messages. What was `promised` to a sender waits a little for its case: a message may overtake an
     /// application that another batch is about to commit.
-    async fn say(&self, events: &[(ApplicationId, CaseEvent)], promised: &[bool]) -> Result<Vec<Advanced>, GivenUp> {
-        let mut results = self.insist(|| self.advance(events)).await?;
+    async fn say(&self, events: &[Event], promised: &[bool]) -> Result<Vec<Result<Advanced, Kept>>, GivenUp> {
+        let mut results = self.say_once(events).await?;
         for _ in 0..LOOKS {
             let open = results.iter().zip(promised).enumerate();
-            let open: Vec<usize> = open.filter(|(_, (r, p))| **r == Advanced::Unknown && **p).map(|(i, _)| i).collect();
+            let open: Vec<usize> =
+                open.filter(|(_, (r, p))| **r == Ok(Advanced::Unknown) && **p).map(|(i, _)| i).collect();
             if open.is_empty() {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
             let again: Vec<_> = open.iter().filter_map(|i| events.get(*i).cloned()).collect();
-            let found = self.insist(|| self.advance(&again)).await?;
+            let found = self.say_once(&again).await?;
             for (index, result) in open.into_iter().zip(found) {
                 if let Some(slot) = results.get_mut(index) {
                     *slot = result;
                 }
             }
+        }
+        Ok(results)
+    }
+
+    /// Steps cases by messages. What speaks of an application that is kept because its service is parked is kept with it.
+    async fn say_once(&self, events: &[Event]) -> Result<Vec<Result<Advanced, Kept>>, GivenUp> {
+        let mut results = Vec::with_capacity(events.len());
+        for ((id, event), result) in events.iter().zip(self.insist(|| self.advance(events)).await?) {
+            let kept = match &result {
+                Advanced::Unknown => self.insist(|| self.store.kept(*id)).await?.filter(|row| says(event, &row.sender)),
+                _ => None,
+            };
+            results.push(kept.map_or(Ok(result), |KeptRow { service, ars, .. }| {
+                let why = format!("its application {id} is kept: {service} in {ars} is parked");
+                Err(Kept { why, service, ars })
+            }));
         }
         Ok(results)
     }
@@ -145,6 +164,13 @@ impl Pipeline {
         };
         Ok(heard.iter().map(case).collect())
     }
+}
+
+type Event = (ApplicationId, CaseEvent);
+
+/// Whether it is a message of this sender.
+fn says(event: &CaseEvent, sender: &str) -> bool {
+    matches!(event, CaseEvent::Said(message) if message.sender.name.as_str() == sender)
 }
 
 /// Our own intake answered 202 for it.

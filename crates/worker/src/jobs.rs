@@ -2,23 +2,28 @@
 //! each. What the process ends before is done later; done twice, nothing happens twice.
 
 use crate::carry_out::audit as audit_row;
-use crate::parking;
+use crate::parking::{self, Parked};
 use crate::pipeline::Pipeline;
 use crate::probe;
 use crate::retry::{self, open, settled};
 use audit::Keys;
 use domain::{ApplicationId, Ars, Land, berlin_iso};
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value, json};
-use std::time::Duration;
-use storage::{FailureFilter, FailureRow, JobRow, Settled, Store, StoreError};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+use storage::{ByLand, FailureFilter, FailureRow, JobRow, Settled, Store, StoreError};
 use uuid::Uuid;
-use workflow::operated;
+use workflow::{edit_fault, operated};
 
 /// How often it looks for work.
 const EVERY: Duration = Duration::from_secs(1);
 /// Failures that are tried at once: each may have a body as large as a message can be.
 const AT_ONCE: u32 = 32;
+/// How long nobody else does what one process has begun: longer than it takes, shorter than patience with a crash.
+const LEASE_SECONDS: i64 = 30;
+/// How often it is asked whether something is released where nothing that is parked has changed.
+const RELEASED: Duration = Duration::from_secs(30);
 /// Jobs that take turns.
 const JOBS: u32 = 16;
 /// Who acts where no person does.
@@ -47,12 +52,24 @@ impl Action {
             Self::Edit(_) => "edit",
         }
     }
+
+    /// Which failures it takes of those that a filter wants.
+    ///
+    /// # Errors
+    /// Why nobody may order that.
+    pub fn wanted(&self, filter: &FailureFilter) -> Result<FailureFilter, String> {
+        let Self::Edit(patch) = self else { return Ok(filter.clone()) };
+        match edit_fault(filter.kind.as_deref(), patch) {
+            Some(fault) => Err(fault),
+            None => Ok(FailureFilter { kind: Some("message".to_owned()), ..filter.clone() }),
+        }
+    }
 }
 
 /// Begins a job over open failures; how many it took. The same job again begins nothing.
 ///
 /// # Errors
-/// The store does not answer.
+/// The store does not answer, or refuses what nobody may order ([`Action::wanted`]).
 pub async fn begin(
     store: &dyn Store,
     keys: &Keys,
@@ -61,13 +78,11 @@ pub async fn begin(
     filter: &FailureFilter,
     now: Timestamp,
 ) -> Result<i64, StoreError> {
+    let filter = action.wanted(filter).map_err(StoreError::Refused)?;
     let patch = match action {
         Action::Retry | Action::Cancel => None,
         Action::Edit(patch) => Some(patch.to_string().into_bytes()),
     };
-    // Nothing but a message has a body.
-    let kind = filter.kind.clone().or_else(|| patch.as_ref().map(|_| "message".to_owned()));
-    let filter = FailureFilter { kind, ..filter.clone() };
     order(store, keys, (job, by, action.as_str()), patch, &filter, now).await
 }
 
@@ -90,10 +105,10 @@ async fn order(
     let (begun_at, ended_at, total, done, failed) = (now, None, 0, 0, 0);
     let (by, action, words_sent) = (by.to_owned(), action.to_owned(), words.to_string().into_bytes());
     let job = JobRow { job_id, action, filter: words_sent, patch, by, begun_at, total, done, failed, ended_at };
-    let note = |count: i64| {
-        let payload = json!({ "job": job_id, "filter": words, "count": count });
-        let action = format!("job.{}", job.action);
-        parking::lines(keys, (ApplicationId(job_id), filter.ars.as_deref()), &job.by, &action, &payload, now)
+    let action = format!("job.{}", job.action);
+    let note = |taken: &ByLand| {
+        let payload = |count| json!({ "job": job_id, "filter": words, "count": count });
+        parking::counted(keys, ApplicationId(job_id), (&job.by, &action), taken, payload, now)
     };
     let mut tries = TRIES;
     loop {
@@ -140,39 +155,58 @@ pub async fn work_jobs(pipeline: &Pipeline) {
     }
 }
 
-/// Ends parkings whose time has come, begins to try again what nothing parks any more, and does every job to its end.
+/// Does every job to its end that no other process is at; looks after what is parked before, and every second meanwhile.
 ///
 /// # Errors
 /// The store does not answer; what was not done is done next time.
 pub async fn work_jobs_once(pipeline: &Pipeline) -> Result<(), StoreError> {
-    let parked = pipeline.read_parked().await;
-    probe::round(pipeline, &parked).await?;
-    if pipeline.store.released().await? > 0 {
-        let filter = FailureFilter { released: true, ..FailureFilter::default() };
-        begin_own(pipeline, Action::Retry.as_str(), &filter).await?;
-    }
-    pipeline.read_parked().await;
+    let mut looked: Option<Instant> = None;
     loop {
-        let jobs = pipeline.store.open_jobs(JOBS).await?;
-        if jobs.is_empty() {
-            return Ok(());
+        if looked.is_none_or(|at| at.elapsed() >= EVERY) {
+            look_after(pipeline).await?;
+            looked = Some(Instant::now());
         }
-        for job in &jobs {
+        let mut done = 0;
+        for job in pipeline.store.open_jobs(JOBS).await? {
             if pipeline.runtime.shutdown.is_cancelled() {
                 return Ok(());
             }
-            some(pipeline, job).await?;
+            done += some(pipeline, &job).await?;
+        }
+        if done == 0 {
+            return Ok(());
         }
     }
 }
 
-/// Does some of a job.
-async fn some(pipeline: &Pipeline, job: &JobRow) -> Result<(), StoreError> {
+/// Ends parkings whose time has come, and begins to try again what nothing parks any more.
+async fn look_after(pipeline: &Pipeline) -> Result<(), StoreError> {
+    probe::round(pipeline).await?;
+    let parked = pipeline.read_parked().await;
+    // While much is kept the answer costs something, and it changes with what is parked.
+    let unreleased = || pipeline.storm.unreleased.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = |at: &(Parked, Instant)| !parked.is_empty() && at.0 == parked && at.1.elapsed() < RELEASED;
+    if unreleased().as_ref().is_some_and(known) {
+        return Ok(());
+    }
+    if pipeline.store.released().await? {
+        let filter = FailureFilter { released: true, ..FailureFilter::default() };
+        begin_own(pipeline, Action::Retry.as_str(), &filter).await?;
+    }
+    *unreleased() = Some((parked, Instant::now()));
+    Ok(())
+}
+
+/// Does some of a job; how much.
+async fn some(pipeline: &Pipeline, job: &JobRow) -> Result<usize, StoreError> {
     let now = (pipeline.runtime.clock)();
-    let items = pipeline.store.job_items(job.job_id, AT_ONCE).await?;
+    let until = now.checked_add(LEASE_SECONDS.seconds()).unwrap_or(now);
+    let items = pipeline.store.job_items(job.job_id, AT_ONCE, (now, until)).await?;
+    let count = items.len();
     // The job ends with nothing left to settle.
     let settled = if items.is_empty() { Vec::new() } else { carry_out(pipeline, job, items, now).await? };
-    pipeline.store.settle_failures(&settled, now).await
+    pipeline.store.settle_failures(&settled, now).await?;
+    Ok(count)
 }
 
 async fn carry_out(
@@ -201,6 +235,7 @@ async fn carry_out(
     for item in items {
         match item.kind.as_str() {
             "message" => messages.push(item),
+            _ if patch.is_some() => all.push(open(&item, "nothing but a message can be changed")),
             "case" => cases.push(item),
             "question" => questions.push(item),
             "rule" => rules.push(item),

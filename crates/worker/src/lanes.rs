@@ -3,6 +3,7 @@
 use crate::delivery::{Cause, Delivery, Disposition};
 use crate::failures;
 use crate::pipeline::Pipeline;
+use audit::Keys;
 use domain::Digest;
 use uuid::Uuid;
 
@@ -19,10 +20,11 @@ impl Pipeline {
     /// The careful lane: attempts are counted before evaluation and forgotten when it ended; groups shrink with them.
     pub(crate) async fn careful(&self, deliveries: &[Delivery], pass: Pass) -> Vec<Disposition> {
         let mut dispositions = vec![Disposition::Hold; deliveries.len()];
-        let keys: Vec<_> = deliveries.iter().map(|d| key(pass.job, d.sender.as_deref(), &d.body)).collect();
+        let office = (self.office)();
+        let key = |d: &Delivery| key(office.audit_keys(), pass.job, d.sender.as_deref(), &d.body);
+        let keys: Vec<_> = deliveries.iter().map(key).collect();
         let Some(attempts) = self.held(|| self.store.attempts(&keys)).await else { return dispositions };
         let (groups, hopeless) = groups(&attempts);
-        let office = (self.office)();
         for index in hopeless {
             let attempts = attempts.get(index).copied().unwrap_or_default();
             if let Some(slot) = dispositions.get_mut(index) {
@@ -58,13 +60,14 @@ pub(crate) fn group_size(attempts: u32) -> Option<usize> {
 /// Attempts after which a message is a dead letter. Three of them it had to itself.
 pub(crate) const MAX_ATTEMPTS: u32 = 5;
 
-/// What is attempted: the same sender's same bytes, by a source or by a job.
-fn key(job: Option<Uuid>, sender: Option<&str>, body: &[u8]) -> Digest {
+/// What is attempted: the same sender's same bytes, by a source or by a job. Keyed: nobody can guess what was sent.
+fn key(keys: &Keys, job: Option<Uuid>, sender: Option<&str>, body: &[u8]) -> Digest {
     let sender = sender.unwrap_or_default().as_bytes();
-    match &job {
+    let parts = match &job {
         None => Digest::of_parts([sender, body]),
         Some(job) => Digest::of_parts([job.as_bytes().as_slice(), sender, body]),
-    }
+    };
+    keys.content(&parts.0)
 }
 
 /// Groups indices by attempts: fewest first, each group no larger than its attempts allow.

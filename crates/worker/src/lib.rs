@@ -22,6 +22,7 @@ mod parking;
 mod patience;
 mod pipeline;
 mod probe;
+mod reach;
 mod registers;
 mod relay;
 mod retry;
@@ -39,7 +40,7 @@ pub use amqp::{
 };
 pub use carry_out::batch;
 pub use causes::CAUSES;
-pub use delivery::{Delivery, Disposition, Publish, PublishError};
+pub use delivery::{Delivery, Disposition, Kept, Publish, PublishError};
 pub use embedded::NoBroker;
 pub use figures::watch as watch_figures;
 pub use health::{Health, Registers, Trouble};
@@ -52,8 +53,9 @@ pub use registers::{
     Answer, Asked, HttpRegister, HttpSettings, Register, Round, ask_once, ask_registers, hear_registers,
     watch_registers,
 };
-pub use relay::{housekeeping, relay};
+pub use relay::{housekeeping, keep_house, relay};
 pub use run::{run_amqp, run_embedded};
 pub use sequencer::{entry as audit_entry, sequence};
 pub use storm::StormSettings;
+pub use switches::{lift_stop, stop};
 pub use timer::{tick, tick_once};

@@ -2,15 +2,17 @@
 //! arrives meanwhile is kept, not lost.
 
 use crate::carry_out;
+use crate::delivery::Kept;
 use crate::lanes::Pass;
 use crate::pipeline::Pipeline;
 use audit::Keys;
 use domain::{ApplicationId, Land, berlin_iso};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use storage::{AuditRow, CaseRow, FailureRow, Lift, ParkRow, Store, StoreError};
+use storage::{AuditRow, ByLand, CaseRow, FailureRow, Lift, ParkRow, Store, StoreError, TrialRow};
 use workflow::operated;
 
 /// By whom a storm parks.
@@ -19,22 +21,20 @@ pub(crate) const STORM: &str = "storm";
 const FRESH: Duration = Duration::from_secs(1);
 
 /// What is parked, as a process knows it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Parked(Arc<Vec<ParkRow>>);
 
 impl Parked {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-    pub fn rows(&self) -> &[ParkRow] {
-        &self.0
-    }
     /// Why a service is parked in a place; nothing where it is not.
     pub fn over(&self, service: &str, ars: &str) -> Option<String> {
         self.0.iter().find(|row| covers(row, service, ars)).map(sentence)
     }
-    pub fn over_case(&self, case: &CaseRow) -> Option<String> {
-        self.over(&case.service, &case.ars)
+    pub fn over_case(&self, case: &CaseRow) -> Option<Kept> {
+        let why = self.over(&case.service, &case.ars)?;
+        Some(Kept { why, service: case.service.clone(), ars: case.ars.clone() })
     }
 }
 
@@ -47,6 +47,11 @@ fn holds(row: &ParkRow, now: Timestamp) -> bool {
     row.by == STORM || row.until.is_none_or(|until| now < until)
 }
 
+/// Whether something is tried of what is parked.
+pub(crate) fn is_of(trial: &TrialRow, row: &ParkRow) -> bool {
+    row.service.as_deref() == Some(trial.service.as_str()) && row.ars.as_deref().unwrap_or_default() == trial.ars
+}
+
 /// Such as `wohngeld in 05315… is parked by storm since …: 40 of 41 applications failed within 60 s`.
 fn sentence(row: &ParkRow) -> String {
     let since = berlin_iso(row.since);
@@ -56,6 +61,11 @@ fn sentence(row: &ParkRow) -> String {
         row.by,
         row.cause
     )
+}
+
+/// The same for everybody who may ask how the program is: neither who, nor why.
+fn outward(row: &ParkRow) -> String {
+    format!("{} is parked since {}", scope(row.service.as_deref(), row.ars.as_deref()), berlin_iso(row.since))
 }
 
 fn scope(service: Option<&str>, ars: Option<&str>) -> String {
@@ -99,7 +109,7 @@ impl Pipeline {
     }
 
     /// What is parked now, at most a second late.
-    async fn parked(&self) -> Parked {
+    pub(crate) async fn parked(&self) -> Parked {
         match self.storm.known.fresh() {
             Some(parked) => parked,
             None => self.read_parked().await,
@@ -123,9 +133,15 @@ impl Pipeline {
         };
         let now = (self.runtime.clock)();
         let rows: Vec<ParkRow> = rows.into_iter().filter(|row| holds(row, now)).collect();
-        match rows.is_empty() {
+        let over = |row: &&ParkRow| row.until.is_some_and(|until| until <= now);
+        // What a storm parked and nothing is tried of waits for the next application: nobody has to do anything.
+        let trials = if rows.iter().any(|row| over(&row)) { self.store.trials().await } else { Ok(Vec::new()) };
+        let trials = trials.unwrap_or_default();
+        let shown = rows.iter().filter(|row| !over(row) || trials.iter().any(|trial| is_of(trial, row)));
+        let shown: Vec<String> = shown.map(outward).collect();
+        match shown.is_empty() {
             true => self.health.parked.clear(),
-            false => self.health.parked.set(rows.iter().map(sentence).collect::<Vec<_>>().join("; ")),
+            false => self.health.parked.set(shown.join("; ")),
         }
         let parked = Parked(Arc::new(rows));
         self.storm.known.set(parked.clone());
@@ -146,6 +162,24 @@ pub(crate) fn lines(
     let there = |land: &&Land| land.code().starts_with(ars) || ars.starts_with(land.code());
     let line = |land: &Land| carry_out::audit(operated(keys, (about, *land), by, action, payload, now));
     Land::ALL.iter().filter(there).map(line).collect()
+}
+
+/// Lines of the audit about rows that were counted by Land, one in the chain of each; what has no place that can be read stands
+/// in the first one. `payload` gets how many.
+pub(crate) fn counted(
+    keys: &Keys,
+    about: ApplicationId,
+    (by, action): (&str, &str),
+    by_land: &ByLand,
+    payload: impl Fn(i64) -> Value,
+    now: Timestamp,
+) -> Vec<AuditRow> {
+    let mut lands: BTreeMap<Land, i64> = BTreeMap::new();
+    for (code, count) in by_land {
+        *lands.entry(Land::from_code(code).unwrap_or(Land::SH)).or_default() += count;
+    }
+    let line = |(land, count)| carry_out::audit(operated(keys, (about, land), by, action, &payload(count), now));
+    lands.into_iter().map(line).collect()
 }
 
 /// Under what the audit speaks of something that is parked: the same each time.
@@ -231,6 +265,7 @@ mod tests {
         let parked = Parked(Arc::new(rows));
         let text = "wohngeld in 0531 is parked by storm since 2026-05-04T09:00:00+02:00: why";
         assert_eq!(parked.over("wohngeld", "053150000000").as_deref(), Some(text));
+        assert_eq!(outward(&parked.0[0]), "wohngeld in 0531 is parked since 2026-05-04T09:00:00+02:00");
         assert_eq!(parked.over("kindergeld", "053150000000"), None);
         assert_eq!(parked.over("wohngeld", "055150000000"), None);
         assert!(parked.over("kindergeld", "091620000000").is_some());

@@ -7,7 +7,7 @@
 use crate::advance::taken;
 use crate::batch::{Item, Memory, events, identity, once_keys, tombstone};
 use crate::carry_out;
-use crate::delivery::{Cause, Delivery, Disposition, Publish};
+use crate::delivery::{Cause, Delivery, Disposition, Kept, Publish};
 use crate::health::Health;
 use crate::lanes::Pass;
 use crate::metrics::Metrics;
@@ -129,8 +129,10 @@ impl Pipeline {
             match self.decode(&office, delivery) {
                 Ok(submission) => {
                     let envelope = &submission.envelope;
-                    if let Some(why) = parked.over(envelope.service.as_str(), envelope.ars.as_str()) {
-                        set(dispositions, *index, Disposition::Parked(why));
+                    let (service, ars) = (envelope.service.as_str(), envelope.ars.as_str());
+                    if let Some(why) = parked.over(service, ars) {
+                        let kept = Kept { why, service: service.to_owned(), ars: ars.to_owned() };
+                        set(dispositions, *index, Disposition::Parked(kept));
                         continue;
                     }
                     let process = self.runtime.traced.then(|| Process::start(delivery, started));

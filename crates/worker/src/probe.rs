@@ -1,39 +1,47 @@
 //! The end of a parking whose time has come: what an operator parked is lifted; what a storm parked is tried with one application
-//! at a time. One that goes well lifts it, one that fails parks it again for longer.
+//! at a time. One that goes well lifts it, one that fails parks it again for longer. What is tried stands in the store: all
+//! processes know it, and of those who see how it went, one acts.
 
 use crate::causes;
+use crate::failures;
 use crate::jobs;
-use crate::parking::{self, Parked, STORM};
+use crate::parking::{self, STORM, is_of};
 use crate::pipeline::Pipeline;
-use crate::retry;
-use crate::storm::Scope;
-use domain::ApplicationId;
-use std::sync::PoisonError;
-use storage::{FailureFilter, Lift, ParkRow, StoreError};
-use uuid::Uuid;
+use crate::retry::{self, Decided};
+use crate::storm::UNREAD;
+use jiff::{Timestamp, ToSpan};
+use storage::{FailureFilter, Lift, ParkRow, StoreError, TrialRow};
+
+/// How long it may take from noting a trial until its job has it.
+const BEGINNING_SECONDS: i64 = 5;
 
 /// How a trial went.
 enum Trial {
     /// Not over: its job has not done it, or a register has not answered.
     Open,
     Passed,
+    /// Why, without anything of the application: this is told to everybody.
     Failed(String),
     /// It says nothing of the service: another application is tried.
     Nothing,
 }
 
 /// Looks at everything that is parked and whose time has come.
-pub(crate) async fn round(pipeline: &Pipeline, parked: &Parked) -> Result<(), StoreError> {
-    let now = (pipeline.runtime.clock)();
+pub(crate) async fn round(pipeline: &Pipeline) -> Result<(), StoreError> {
+    let now = now(pipeline);
     let rows = pipeline.store.parked().await?;
-    for row in rows.iter().filter(|row| row.until.is_some_and(|until| until <= now)) {
+    let over: Vec<&ParkRow> = rows.iter().filter(|row| row.until.is_some_and(|until| until <= now)).collect();
+    if over.is_empty() {
+        return Ok(());
+    }
+    let trials = pipeline.store.trials().await?;
+    for row in over {
         if row.by != STORM {
             lift(pipeline, row, "its time has come").await?;
         } else if !rows.iter().any(|other| shadows(other, row)) {
-            half_open(pipeline, row, &rows).await?;
+            half_open(pipeline, row, &rows, trials.iter().find(|trial| is_of(trial, row))).await?;
         }
     }
-    forget(pipeline, parked);
     Ok(())
 }
 
@@ -45,12 +53,19 @@ fn shadows(other: &ParkRow, row: &ParkRow) -> bool {
     service && place && (other.by != STORM || wider)
 }
 
-async fn half_open(pipeline: &Pipeline, row: &ParkRow, rows: &[ParkRow]) -> Result<(), StoreError> {
-    let begun = probes(pipeline).get(&scope(row)).copied();
-    let Some((failure, application)) = begun else { return begin(pipeline, row).await };
-    match judge(pipeline, failure, application).await? {
-        Trial::Open => return Ok(()),
-        Trial::Nothing => {}
+async fn half_open(
+    pipeline: &Pipeline,
+    row: &ParkRow,
+    rows: &[ParkRow],
+    begun: Option<&TrialRow>,
+) -> Result<(), StoreError> {
+    let Some(trial) = begun else { return begin(pipeline, row).await };
+    let fate = judge(pipeline, trial).await?;
+    if matches!(fate, Trial::Open) || !pipeline.store.end_trial(trial).await? {
+        return Ok(());
+    }
+    match fate {
+        Trial::Open | Trial::Nothing => {}
         Trial::Failed(why) => {
             let minutes = pipeline.doubled(row);
             let cause = format!("an application that was tried failed: {why}");
@@ -64,68 +79,74 @@ async fn half_open(pipeline: &Pipeline, row: &ParkRow, rows: &[ParkRow]) -> Resu
             }
         }
     }
-    probes(pipeline).remove(&scope(row));
     Ok(())
 }
 
 /// Tries one application of what was kept, where there is one.
 async fn begin(pipeline: &Pipeline, row: &ParkRow) -> Result<(), StoreError> {
-    let filter = FailureFilter {
-        cause: Some(causes::PARKED.to_owned()),
-        state: Some("open".to_owned()),
-        service: row.service.clone(),
-        ars: row.ars.clone(),
-        ..FailureFilter::default()
-    };
-    let Some(failure) = pipeline.store.failures(&filter, None, 1).await?.pop() else { return Ok(()) };
-    let filter = FailureFilter { failure_id: Some(failure.failure_id), ..FailureFilter::default() };
-    if jobs::begin_own(pipeline, jobs::PROBE, &filter).await? > 0 {
-        let application = retry::application(&failure);
-        tracing::info!(service = row.service, ars = row.ars, application.id = %application, "one application is tried");
-        probes(pipeline).insert(scope(row), (failure.failure_id, application.0));
+    let Some(service) = &row.service else { return Ok(()) };
+    let ars = row.ars.clone().unwrap_or_default();
+    let Some(failure) = pipeline.store.first_kept(service, &ars).await? else { return Ok(()) };
+    let (failure_id, application_id) = (failure.failure_id, retry::application(&failure));
+    let begun_at = now(pipeline);
+    let trial = TrialRow { service: service.clone(), ars, failure_id, application_id, begun_at };
+    if !pipeline.store.begin_trial(&trial).await? {
+        return Ok(());
     }
+    let filter = FailureFilter { failure_id: Some(failure_id), ..FailureFilter::default() };
+    if jobs::begin_own(pipeline, jobs::PROBE, &filter).await? == 0 {
+        pipeline.store.end_trial(&trial).await?;
+        return Ok(());
+    }
+    tracing::info!(service, ars = trial.ars, application.id = %application_id, "one application is tried");
     Ok(())
 }
 
 /// What became of a trial.
-async fn judge(pipeline: &Pipeline, failure: Uuid, application: Uuid) -> Result<Trial, StoreError> {
-    let Some(row) = pipeline.store.failure(failure).await? else { return Ok(Trial::Nothing) };
+async fn judge(pipeline: &Pipeline, trial: &TrialRow) -> Result<Trial, StoreError> {
+    let now = now(pipeline);
+    let passed = |limit: jiff::Span| trial.begun_at.checked_add(limit).is_ok_and(|end| end <= now);
+    // What waits for a register that is away, or whose job does not come on, must not park the service for ever.
+    let unless_late = match passed(pipeline.storm.settings.pause_minutes.minutes()) {
+        true => Trial::Nothing,
+        false => Trial::Open,
+    };
+    let Some(row) = pipeline.store.failure(trial.failure_id).await? else { return Ok(Trial::Nothing) };
     let hopeless = [causes::ATTEMPTS_EXHAUSTED, causes::STORE_REFUSED].contains(&row.cause.as_str());
+    let beginning = row.cause == causes::PARKED && !passed(BEGINNING_SECONDS.seconds());
     match row.state.as_str() {
-        "queued" => return Ok(Trial::Open),
-        "open" if hopeless => return Ok(Trial::Failed(row.detail)),
+        "queued" => return Ok(unless_late),
+        "open" if hopeless => return Ok(Trial::Failed(format!("{}, failure {}", row.cause, row.failure_id))),
+        "open" if beginning => return Ok(Trial::Open),
         "retried" => {}
         _ => return Ok(Trial::Nothing),
     }
-    let Some(Some(dossier)) = pipeline.store.dossiers(&[ApplicationId(application)]).await?.pop() else {
+    let Some(Some(dossier)) = pipeline.store.dossiers(&[trial.application_id]).await?.pop() else {
         return Ok(Trial::Nothing);
     };
+    if dossier.case.application_id != trial.application_id {
+        // It had come before, and was decided then.
+        return Ok(Trial::Nothing);
+    }
     Ok(match retry::decided(dossier.decision.as_ref()) {
-        retry::Decided::Not => Trial::Open,
-        retry::Decided::Well(_) => Trial::Passed,
-        retry::Decided::RuleFailed(why) => Trial::Failed(why),
+        Decided::Not => unless_late,
+        Decided::Well { by_person: true, .. } => Trial::Nothing,
+        Decided::Well { outcome, .. } if UNREAD.contains(&outcome.as_str()) => Trial::Nothing,
+        Decided::Well { .. } => Trial::Passed,
+        Decided::RuleFailed { cause, .. } => {
+            let failure = failures::rule_id(trial.application_id);
+            Trial::Failed(format!("{cause}, failure {failure}"))
+        }
     })
 }
 
 async fn lift(pipeline: &Pipeline, row: &ParkRow, why: &str) -> Result<(), StoreError> {
     let office = (pipeline.office)();
     let what = Lift { service: row.service.as_deref(), ars: row.ars.as_deref(), by: Some(&row.by) };
-    parking::lift_one(&*pipeline.store, office.audit_keys(), &what, (jobs::ACTOR, why), (pipeline.runtime.clock)())
-        .await?;
+    parking::lift_one(&*pipeline.store, office.audit_keys(), &what, (jobs::ACTOR, why), now(pipeline)).await?;
     Ok(())
 }
 
-fn scope(row: &ParkRow) -> Scope {
-    (row.service.clone(), row.ars.clone())
-}
-
-type Probes<'p> = std::sync::MutexGuard<'p, std::collections::HashMap<Scope, (Uuid, Uuid)>>;
-
-fn probes(pipeline: &Pipeline) -> Probes<'_> {
-    pipeline.storm.probes.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Trials of what is parked no more are of no interest.
-fn forget(pipeline: &Pipeline, parked: &Parked) {
-    probes(pipeline).retain(|of, _| parked.rows().iter().any(|row| scope(row) == *of));
+fn now(pipeline: &Pipeline) -> Timestamp {
+    (pipeline.runtime.clock)()
 }

@@ -14,10 +14,9 @@ pub use http::{HttpRegister, HttpSettings};
 pub use watch::watch_registers;
 
 use crate::advance::Advanced;
-use crate::causes;
-use crate::failures;
 use crate::metrics::Answered;
 use crate::pipeline::Pipeline;
+use crate::{causes, failures};
 use async_trait::async_trait;
 use domain::ApplicationId;
 use futures::StreamExt;
@@ -72,6 +71,8 @@ const DOUBLED: i32 = 8;
 /// How long one that was refused is left alone.
 const REFUSED_HOURS: i64 = 1;
 const IDLE: Duration = Duration::from_millis(200);
+/// The same while something is parked: looking past many questions that are costs something.
+const PARKED: Duration = Duration::from_secs(2);
 /// Shortest and longest pause while a register is down.
 const DOWN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
 /// Pause while the store does not answer.
@@ -88,7 +89,8 @@ async fn one(pipeline: Arc<Pipeline>, register: Arc<dyn Register>) {
     let mut down = false;
     loop {
         let wait = match ask_once(&pipeline, &*register, if down { 1 } else { AT_ONCE }).await {
-            Ok(Round::Idle) => IDLE,
+            Ok(Round::Idle) if pipeline.parked().await.is_empty() => IDLE,
+            Ok(Round::Idle) => PARKED,
             Ok(Round::Worked) => {
                 if down {
                     tracing::info!(register = register.name(), "the register answers again");

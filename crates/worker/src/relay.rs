@@ -1,8 +1,13 @@
 //! Sends what a worker committed but could not get confirmed: after a crash, or while the broker was away.
 
+use crate::jobs;
+use crate::parking;
 use crate::pipeline::Pipeline;
+use domain::ApplicationId;
 use jiff::ToSpan;
+use serde_json::json;
 use std::time::Duration;
+use storage::{ByLand, FailureRow, StoreError};
 
 /// A worker has this long to publish its own results before the relay takes them.
 const AGE_SECONDS: i64 = 10;
@@ -65,22 +70,40 @@ async fn round(pipeline: &Pipeline, offset: u32) -> Option<u32> {
     (rows.len() == AT_ONCE as usize).then(|| offset + u32::try_from(refused).unwrap_or(u32::MAX))
 }
 
-/// Forgets attempt counts of messages and failures that were settled long ago; runs until shutdown.
+/// Forgets what is over, at start and every hour until shutdown.
 pub async fn housekeeping(pipeline: &Pipeline) {
     loop {
+        if let Err(error) = keep_house(pipeline).await {
+            tracing::debug!(%error, "housekeeping waits for the store");
+        }
         tokio::select! {
             () = pipeline.runtime.shutdown.cancelled() => return,
             () = tokio::time::sleep(HOUSEKEEPING) => {}
         }
-        let now = (pipeline.runtime.clock)();
-        let before = |hours: i64| now.checked_sub(hours.hours()).unwrap_or(now);
-        let attempts = pipeline.store.forget_attempts(before(KEEP_ATTEMPTS_HOURS)).await;
-        let failures = pipeline.store.forget_failures(before(KEEP_SETTLED_HOURS)).await;
-        let bodies = pipeline.store.empty_failures(before(pipeline.failure_days * 24)).await;
-        if let Err(error) = attempts.and(failures).and(bodies) {
-            tracing::debug!(%error, "housekeeping waits for the store");
-        }
     }
+}
+
+/// Forgets attempt counts of messages, failures that were settled long ago, what old ones quote of what was sent, and what came
+/// for applications that are erased. The audit says how many of a Land lost something.
+///
+/// # Errors
+/// The store does not answer; what was not done is done next time.
+pub async fn keep_house(pipeline: &Pipeline) -> Result<(), StoreError> {
+    let (office, now) = ((pipeline.office)(), (pipeline.runtime.clock)());
+    let before = |hours: i64| now.checked_sub(hours.hours()).unwrap_or(now);
+    pipeline.store.forget_attempts(before(KEEP_ATTEMPTS_HOURS)).await?;
+    pipeline.store.forget_failures(before(KEEP_SETTLED_HOURS)).await?;
+    let days = pipeline.failure_days;
+    let note = |what: &'static str| {
+        let (office, about) = (office.clone(), ApplicationId(FailureRow::id("housekeeping", what.as_bytes())));
+        move |by_land: &ByLand| {
+            let payload = |count| json!({ "count": count, "days": days });
+            parking::counted(office.audit_keys(), about, (jobs::ACTOR, what), by_land, payload, now)
+        }
+    };
+    pipeline.store.empty_failures(before(days * 24), &note("failures.emptied")).await?;
+    pipeline.store.forget_conflicts(before(days * 24), &note("conflicts.deleted")).await?;
+    Ok(())
 }
 
 const HOUSEKEEPING: Duration = Duration::from_secs(3_600);

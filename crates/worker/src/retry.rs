@@ -6,6 +6,7 @@ use crate::delivery::{Delivery, Disposition};
 use crate::failures::{self, again};
 use crate::lanes::Pass;
 use crate::pipeline::Pipeline;
+use crate::reach::Reach;
 use domain::{ApplicationId, Decision, Trace, json};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,7 +25,8 @@ pub(crate) fn open(failure: &FailureRow, word: impl Into<String>) -> Settled {
 }
 
 pub(crate) fn settled(failure: &FailureRow, state: &str, word: impl Into<String>) -> Settled {
-    Settled { failure_id: failure.failure_id, state: state.to_owned(), outcome: word.into(), audit: None }
+    let (failure_id, times) = (failure.failure_id, failure.times);
+    Settled { failure_id, state: state.to_owned(), outcome: word.into(), times, audit: None }
 }
 
 /// The id under which a message becomes an application: the one it got when it came, or one that is the same each time it is
@@ -42,10 +44,15 @@ pub(crate) fn application(failure: &FailureRow) -> ApplicationId {
 /// How the newest decision of a case came about.
 pub(crate) enum Decided {
     Not,
-    /// And its outcome.
-    Well(String),
-    /// A rule failed, and why.
-    RuleFailed(String),
+    Well {
+        outcome: String,
+        by_person: bool,
+    },
+    /// A rule failed: the stable word, and why, which may quote what was sent.
+    RuleFailed {
+        cause: &'static str,
+        why: String,
+    },
 }
 
 pub(crate) fn decided(row: Option<&DecisionRow>) -> Decided {
@@ -56,8 +63,11 @@ pub(crate) fn decided(row: Option<&DecisionRow>) -> Decided {
     };
     let Some(decision) = row.and_then(read) else { return Decided::Not };
     match failures::rule_trouble(&decision) {
-        Some((_, why)) => Decided::RuleFailed(why),
-        None => Decided::Well(decision.outcome.as_str().to_owned()),
+        Some((cause, why)) => Decided::RuleFailed { cause, why },
+        None => {
+            let by_person = row.is_some_and(|row| row.context.is_empty());
+            Decided::Well { outcome: decision.outcome.as_str().to_owned(), by_person }
+        }
     }
 }
 
@@ -71,9 +81,13 @@ pub(crate) async fn messages(
 ) -> Result<Vec<(Settled, Option<Delivery>)>, StoreError> {
     let mut results = Vec::with_capacity(items.len());
     let mut tried = Vec::with_capacity(items.len());
+    let reach = Reach::of(job);
     for item in items {
         match body(item, patch) {
-            Ok(body) => tried.push((item, delivery(item, body))),
+            Ok(body) if reach.covers(pipeline, item.sender.as_deref(), &body).await? => {
+                tried.push((item, delivery(item, body)));
+            }
+            Ok(_) => results.push((open(item, format!("it would not belong where {} may order", job.by)), None)),
             Err(why) => results.push((open(item, why), None)),
         }
     }
@@ -87,9 +101,14 @@ pub(crate) async fn messages(
             Disposition::Hold => continue,
             Disposition::Ack if failures::speaks(&delivery.body) => done(item, "heard"),
             Disposition::Ack => done(item, format!("processed as {}", application(item))),
-            Disposition::Parked(why) => {
-                failed.push(again(item, causes::PARKED, &why, now));
-                open(item, why)
+            Disposition::Parked(kept) => {
+                // What was changed is not kept so: later it would be tried as it came.
+                if patch.is_none() {
+                    let place = (Some(kept.service), Some(kept.ars));
+                    let row = again(item, causes::PARKED, &kept.why, now);
+                    failed.push(FailureRow { service: place.0, ars: place.1, ..row });
+                }
+                open(item, kept.why)
             }
             Disposition::DeadLetter(cause) => {
                 failed.push(again(item, cause.code, &cause.detail, now));
@@ -175,7 +194,7 @@ pub(crate) async fn rules(pipeline: &Pipeline, job: &JobRow, items: &[FailureRow
     for (item, dossier) in items.iter().zip(&before) {
         let Some(dossier) = dossier else { continue };
         // What failed again since it was queued was tried: a process may have ended before that was noted.
-        if item.outcome.is_none() && matches!(decided(dossier.decision.as_ref()), Decided::RuleFailed(_)) {
+        if item.outcome.is_none() && matches!(decided(dossier.decision.as_ref()), Decided::RuleFailed { .. }) {
             let (by, seen) = (Official::machine(), dossier.case.version);
             let event = CaseEvent::Commanded { command: command.clone(), by, seen };
             events.push((dossier.case.application_id, event));
@@ -192,15 +211,15 @@ pub(crate) async fn rules(pipeline: &Pipeline, job: &JobRow, items: &[FailureRow
             continue;
         };
         all.push(match (decided(dossier.decision.as_ref()), own) {
-            (Decided::Well(outcome), _) => done(item, format!("decided anew: {outcome}")),
+            (Decided::Well { outcome, .. }, _) => done(item, format!("decided anew: {outcome}")),
             (Decided::Not, _) => done(item, "it is decided later"),
             // It waits for a register first; the decision that failed is the newest until then.
-            (Decided::RuleFailed(_), Some(Advanced::Done { .. })) if dossier.case.state == "waiting" => {
+            (Decided::RuleFailed { .. }, Some(Advanced::Done { .. })) if dossier.case.state == "waiting" => {
                 done(item, "it is decided later")
             }
-            (Decided::RuleFailed(_), Some(Advanced::Refused(refusal))) => open(item, refusal.to_string()),
-            (Decided::RuleFailed(_), Some(Advanced::Broken(text) | Advanced::Unstored(text))) => open(item, text),
-            (Decided::RuleFailed(why), _) => open(item, why),
+            (Decided::RuleFailed { .. }, Some(Advanced::Refused(refusal))) => open(item, refusal.to_string()),
+            (Decided::RuleFailed { .. }, Some(Advanced::Broken(text) | Advanced::Unstored(text))) => open(item, text),
+            (Decided::RuleFailed { why, .. }, _) => open(item, why),
         });
     }
     Ok(all)

@@ -1,15 +1,15 @@
 //! Failure storms: where most applications of a service fail in a Kommune within a short time, it is parked there before all of
-//! them fail; where that happens in several Kommunen, the service is.
+//! them fail; where that happens in several Kommunen, or most fail in many of them together, the service is.
 
-use crate::parking::{self, Known, STORM};
+use crate::parking::{self, Known, Parked, STORM};
 use crate::pipeline::Pipeline;
 use domain::Decimal;
 use jiff::{Timestamp, ToSpan};
 use serde::Deserialize;
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 use storage::{Committed, ParkRow, StoreError};
-use uuid::Uuid;
 
 /// When it is a storm, and how long it is waited out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -22,7 +22,7 @@ pub struct StormSettings {
     /// More than this share of what was tried in it, such as "0.5".
     #[serde(with = "domain::decimal_text")]
     pub share: Decimal,
-    /// Kommunen in which a service must be parked for it to be parked everywhere.
+    /// Kommunen in which a service must be parked, or fail at all, for it to be parked everywhere.
     pub places: usize,
     /// How long before one application is tried again.
     pub pause_minutes: i64,
@@ -64,13 +64,21 @@ const WINDOWS: usize = 10_000;
 pub(crate) struct Storm {
     pub settings: StormSettings,
     pub known: Known,
-    windows: Mutex<HashMap<Pair, Window>>,
-    /// Which failure is tried for what is parked, and which application it is about.
-    pub probes: Mutex<HashMap<Scope, (Uuid, Uuid)>>,
+    windows: Mutex<BTreeMap<Pair, Window>>,
+    /// Under which parkings nothing was released, and when that was asked.
+    pub unreleased: Mutex<Option<(Parked, Instant)>>,
 }
 
-/// Under what something is parked.
-pub(crate) type Scope = (Option<String>, Option<String>);
+/// Where it storms: a service in a place, or everywhere.
+#[derive(Debug, PartialEq, Eq)]
+struct Gust {
+    service: String,
+    ars: Option<String>,
+    failed: u64,
+    all: u64,
+    /// Kommunen where something failed.
+    places: usize,
+}
 
 /// How applications went, by second: second, tried, failed.
 #[derive(Debug, Default)]
@@ -96,12 +104,16 @@ impl Window {
 /// How an application went: service, place, whether it failed.
 pub(crate) type Outcome<'a> = (&'a str, &'a str, bool);
 
-/// How the rules did in a batch. What waits, or was decided by a person, says nothing of them.
+/// Outcomes that need no rules: a violated form, and what another authority has to decide.
+pub(crate) const UNREAD: [&str; 2] = ["correction_needed", "forwarded"];
+
+/// How the rules did in a batch. What waits, or was decided without them, says nothing of them.
 pub(crate) fn outcomes(committed: &Committed) -> Vec<Outcome<'_>> {
     let decided = committed.decisions().iter().filter(|decision| !decision.context.is_empty());
     let decided: HashSet<_> = decided.map(|decision| decision.application_id).collect();
     let failed: HashSet<_> = committed.failures().iter().filter_map(|failure| failure.application_id).collect();
-    let cases = committed.cases().iter().filter(|case| decided.contains(&case.application_id));
+    let read = committed.cases().iter().filter(|case| !UNREAD.contains(&case.outcome.as_str()));
+    let cases = read.filter(|case| decided.contains(&case.application_id));
     cases.map(|case| (case.service.as_str(), case.ars.as_str(), failed.contains(&case.application_id))).collect()
 }
 
@@ -110,25 +122,44 @@ impl Storm {
         Self { settings, ..Self::default() }
     }
 
-    /// Notes how applications went; where it is a storm, with how many failed of how many.
-    fn note(&self, outcomes: &[Outcome<'_>], now: Timestamp) -> Vec<(Pair, u64, u64)> {
+    /// Notes how applications went; where it storms. A service storms as a whole where more than half of all that is tried of
+    /// it fails, in several Kommunen, though in none of them often enough.
+    fn note(&self, outcomes: &[Outcome<'_>], now: Timestamp) -> Vec<Gust> {
         let mut sums: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
         for (service, ars, failed) in outcomes {
             let (tried, bad) = sums.entry((service, ars)).or_default();
             (*tried, *bad) = (*tried + 1, *bad + u64::from(*failed));
         }
-        let (second, settings) = (now.as_second(), &self.settings);
-        let before = second - i64::from(settings.seconds);
+        let second = now.as_second();
+        let before = second - i64::from(self.settings.seconds);
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut storms = Vec::new();
+        let (mut gusts, mut failing) = (Vec::new(), BTreeSet::new());
         for ((service, ars), (tried, failed)) in sums {
             let window = windows.entry((service.to_owned(), ars.to_owned())).or_default();
             window.forget(before);
             window.add(second, tried, failed);
             let (all, bad) = window.sums();
-            let share = settings.share * Decimal::from(all);
-            if failed > 0 && bad >= u64::from(settings.count) && Decimal::from(bad) > share {
-                storms.push(((service.to_owned(), ars.to_owned()), bad, all));
+            if failed > 0 && self.storms(bad, all) {
+                let (service, ars) = (service.to_owned(), Some(ars.to_owned()));
+                gusts.push(Gust { service, ars, failed: bad, all, places: 1 });
+            } else if failed > 0 {
+                failing.insert(service);
+            }
+        }
+        for service in failing {
+            let mut gust = Gust { service: service.to_owned(), ars: None, failed: 0, all: 0, places: 0 };
+            let from = (service.to_owned(), String::new());
+            for (_, window) in windows.range_mut(from..).take_while(|((own, _), _)| own == service) {
+                window.forget(before);
+                let (all, bad) = window.sums();
+                // That one is parked by itself.
+                if !self.storms(bad, all) {
+                    (gust.all, gust.failed) = (gust.all + all, gust.failed + bad);
+                    gust.places += usize::from(bad > 0);
+                }
+            }
+            if gust.places >= self.settings.places && self.storms(gust.failed, gust.all) {
+                gusts.push(gust);
             }
         }
         if windows.len() > WINDOWS {
@@ -137,47 +168,58 @@ impl Storm {
                 !window.0.is_empty()
             });
         }
-        storms
+        gusts
+    }
+
+    /// Whether so many failures of so many are a storm.
+    fn storms(&self, failed: u64, all: u64) -> bool {
+        let share = self.settings.share * Decimal::from(all);
+        failed >= u64::from(self.settings.count) && Decimal::from(failed) > share
     }
 
     /// What was parked begins anew.
-    fn forget(&self, pair: &Pair) {
-        self.windows.lock().unwrap_or_else(PoisonError::into_inner).remove(pair);
+    fn forget(&self, gust: &Gust) {
+        let is_of = |(service, ars): &Pair| *service == gust.service && gust.ars.as_ref().is_none_or(|own| own == ars);
+        self.windows.lock().unwrap_or_else(PoisonError::into_inner).retain(|pair, _| !is_of(pair));
     }
 }
 
 impl Pipeline {
     /// Notes how applications went, and parks what a storm goes over. Where the store does not answer, the next ones do it.
     pub(crate) async fn weather(&self, outcomes: &[Outcome<'_>]) {
-        for (pair, failed, all) in self.storm.note(outcomes, (self.runtime.clock)()) {
-            let cause = format!("{failed} of {all} applications failed within {} s", self.storm.settings.seconds);
-            match self.storm_over(&pair, cause).await {
-                Ok(()) => self.storm.forget(&pair),
+        for gust in self.storm.note(outcomes, (self.runtime.clock)()) {
+            match self.storm_over(&gust).await {
+                Ok(()) => self.storm.forget(&gust),
                 Err(error) => tracing::warn!(%error, "a storm is parked later"),
             }
         }
     }
 
-    async fn storm_over(&self, (service, ars): &Pair, cause: String) -> Result<(), StoreError> {
+    async fn storm_over(&self, gust: &Gust) -> Result<(), StoreError> {
         let now = (self.runtime.clock)();
+        let (service, ars) = (Some(gust.service.as_str()), gust.ars.as_deref());
         let rows = self.store.parked().await?;
-        let own = |row: &&ParkRow| row.by == STORM && row.service.as_deref() == Some(service);
-        let known: Vec<&ParkRow> =
-            rows.iter().filter(own).filter(|row| row.ars.as_ref().is_none_or(|own| own == ars)).collect();
-        if known.iter().any(|row| row.until.is_some_and(|until| now < until)) {
+        let own: Vec<&ParkRow> =
+            rows.iter().filter(|row| row.by == STORM && row.service.as_deref() == service).collect();
+        let holds = |row: &ParkRow| row.until.is_some_and(|until| now < until);
+        let known: Vec<&&ParkRow> = own.iter().filter(|row| row.ars.is_none() || row.ars.as_deref() == ars).collect();
+        if known.iter().any(|row| holds(row)) {
             // What was under way when it was parked, or another process was first.
             return Ok(());
         }
-        let pause = known.iter().map(|row| self.doubled(row)).max().unwrap_or(self.storm.settings.pause_minutes);
-        self.park_for(Some(service), Some(ars), cause, pause).await?;
-        let mut places: Vec<&str> =
-            rows.iter().filter(own).filter_map(|row| row.ars.as_deref()).chain([ars.as_str()]).collect();
-        places.sort_unstable();
-        places.dedup();
-        let everywhere = rows.iter().any(|row| own(&row) && row.ars.is_none());
-        if places.len() >= self.storm.settings.places && !everywhere {
-            let cause = format!("storms in {} Kommunen: {}", places.len(), places.join(", "));
-            self.park_for(Some(service), None, cause, self.storm.settings.pause_minutes).await?;
+        let StormSettings { seconds, pause_minutes, .. } = self.storm.settings;
+        let mut cause = format!("{} of {} applications failed within {seconds} s", gust.failed, gust.all);
+        if ars.is_none() {
+            cause = format!("{cause} in {} Kommunen", gust.places);
+        }
+        let pause = known.iter().map(|row| self.doubled(row)).max().unwrap_or(pause_minutes);
+        self.park_for(service, ars, cause, pause).await?;
+        let still = own.iter().filter(|row| holds(row)).filter_map(|row| row.ars.as_deref());
+        let places: BTreeSet<&str> = still.chain(ars).collect();
+        if places.len() >= self.storm.settings.places && own.iter().all(|row| row.ars.is_some()) && ars.is_some() {
+            let names: Vec<&str> = places.iter().copied().collect();
+            let cause = format!("storms in {} Kommunen: {}", names.len(), names.join(", "));
+            self.park_for(service, None, cause, pause_minutes).await?;
         }
         self.read_parked().await;
         Ok(())
@@ -222,7 +264,7 @@ mod tests {
 
     fn gusts(storm: &Storm, failed: usize, fine: usize, second: i64) -> Vec<(u64, u64)> {
         let outcomes: Vec<Outcome<'_>> = (0..failed + fine).map(|i| ("wohngeld", "05", i < failed)).collect();
-        storm.note(&outcomes, at(second)).into_iter().map(|(_, bad, all)| (bad, all)).collect()
+        storm.note(&outcomes, at(second)).into_iter().map(|gust| (gust.failed, gust.all)).collect()
     }
 
     #[test]
@@ -240,7 +282,10 @@ mod tests {
         assert_eq!(gusts(&storm, 9, 0, 59), []);
         assert_eq!(gusts(&storm, 10, 0, 60), [], "the first ten are over");
         assert_eq!(gusts(&storm, 1, 0, 61), [(20, 20)]);
-        storm.forget(&("wohngeld".into(), "05".into()));
+        let gust = |ars: &str| Gust { service: "wohngeld".into(), ars: Some(ars.into()), failed: 0, all: 0, places: 1 };
+        storm.forget(&gust("09"));
+        assert_eq!(gusts(&storm, 1, 0, 61), [(21, 21)], "that was another one");
+        storm.forget(&gust("05"));
         assert_eq!(gusts(&storm, 19, 0, 62), []);
     }
 
@@ -252,6 +297,40 @@ mod tests {
         assert!(storm.note(&here, at(0)).is_empty() && storm.note(&there, at(0)).is_empty());
         assert_eq!(gusts(&storm, 1, 0, 0), [(20, 20)]);
         assert_eq!(gusts(&storm, 0, 1, 0), [], "a success is no reason to park");
+    }
+
+    /// So many failures and others in each of so many Kommunen, one after the other: how often the service stormed.
+    fn spread(places: usize, failed: usize, fine: usize) -> usize {
+        let storm = Storm::default();
+        let of = |place: usize| -> Vec<Gust> {
+            let ars = format!("{place:012}");
+            let outcomes: Vec<Outcome<'_>> = (0..failed + fine).map(|i| ("wohngeld", &*ars, i < failed)).collect();
+            let gusts = storm.note(&outcomes, at(0));
+            gusts.iter().filter(|gust| gust.ars.is_none()).for_each(|gust| storm.forget(gust));
+            gusts
+        };
+        let gusts: Vec<Gust> = (0..places).flat_map(of).collect();
+        assert!(gusts.iter().all(|gust| gust.ars.is_none() && gust.places >= 3), "{gusts:?}");
+        gusts.len()
+    }
+
+    #[test]
+    fn a_service_storms_where_little_fails_in_each_of_many_kommunen() {
+        assert_eq!(spread(4, 5, 0), 1, "twenty failures in four Kommunen");
+        assert_eq!(spread(1_000, 5, 4), 250, "every twenty");
+        assert_eq!(spread(4, 5, 5), 0, "half is not more than half");
+        assert_eq!(spread(3, 6, 0), 0, "eighteen are no storm");
+        assert_eq!(spread(2, 19, 0), 0, "two Kommunen have more in common than the service");
+    }
+
+    #[test]
+    fn a_storm_in_one_kommune_does_not_count_for_its_service() {
+        let storm = Storm::default();
+        let one = |ars, failed| storm.note(&vec![("wohngeld", ars, true); failed], at(0));
+        assert_eq!(one("05", 1).len() + one("09", 1).len(), 0);
+        let gusts = one("02", 30);
+        assert_eq!(gusts.iter().map(|gust| gust.ars.as_deref()).collect::<Vec<_>>(), [Some("02")]);
+        assert_eq!(one("05", 1), [], "its failures are no reason to park the others");
     }
 
     #[test]

@@ -114,7 +114,7 @@ async fn early(pipeline: &Pipeline) -> Result<(), StoreError> {
     }
     let cause = Cause::unknown_case();
     let deliveries: Vec<Delivery> = stale.iter().map(delivery).collect();
-    let letters: Vec<_> = deliveries.iter().map(|delivery| (delivery, &cause)).collect();
+    let letters: Vec<_> = deliveries.iter().map(|delivery| (delivery, &cause, None)).collect();
     pipeline.store.fail(&failures::messages(pipeline, &letters).await?).await?;
     let keys: Vec<_> = stale.iter().map(|row| row.key).collect();
     pipeline.store.drop_early(&keys).await

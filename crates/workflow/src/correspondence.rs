@@ -38,7 +38,18 @@ impl Message {
     pub fn key(&self) -> Uuid {
         Uuid::new_v5(&NAMESPACE, format!("{}/{}", self.sender.name, self.id.as_str()).as_bytes())
     }
+    /// Whether a case takes it whose file has so many other messages with so many bytes. Each step of a case reads them all.
+    pub fn fits(&self, count: usize, bytes: usize) -> bool {
+        count < MOST_MESSAGES && bytes.saturating_add(self.raw.len()) <= MOST_BYTES
+    }
+    /// Why it does not fit.
+    pub const FULL: &'static str =
+        "its file has as many messages as a case takes (200, or 32 MiB); write to the authority in another way";
 }
+
+/// No applicant who is a person comes near it: a supplement a day for half a year, attachments by reference.
+const MOST_MESSAGES: usize = 200;
+const MOST_BYTES: usize = 32 * 1024 * 1024;
 
 const NAMESPACE: Uuid = Uuid::from_u128(0x6475_6e6b_656c_7765_726b_0000_6d73_6731);
 
@@ -77,6 +88,9 @@ pub enum Said {
 }
 
 impl Said {
+    /// Every such word.
+    pub const WORDS: [&'static str; 7] =
+        ["supplement", "amendment", "withdrawal", "objection", "person", "hearing_reply", "retrieved"];
     /// The word of the messages, of the file and of the audit.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -108,8 +122,6 @@ impl Said {
         }
     }
 }
-
-const KINDS: &str = "supplement, amendment, withdrawal, objection, person, hearing_reply, retrieved";
 
 /// Whether a body speaks about a case instead of being an application.
 pub(crate) fn is_message(object: &Map<String, Value>) -> bool {
@@ -169,7 +181,10 @@ pub(crate) fn read(
                 text("notice_id")?.map(|id| id.parse().map_err(|_| field("notice_id", "must be a UUID".into())));
             Said::Retrieved { notice: notice.transpose()? }
         }
-        other => return Err(field("kind", format!("\"{other}\" is unknown; known are {KINDS}"))),
+        other => {
+            let known = Said::WORDS.join(", ");
+            return Err(field("kind", format!("\"{other}\" is unknown; known are {known}")));
+        }
     };
     let claimed = match text("received_at")? {
         None => None,

@@ -44,7 +44,7 @@ pub use matter::{AnswerOnFile, Dossier, Kept as KeptApplication, Unreadable};
 pub use office::{Office, Settings};
 pub use official::{Command, Deputy, Official, Refusal, Right, Verdict};
 pub use once::OnceKey;
-pub use operating::operated;
+pub use operating::{edit_fault, operated};
 pub use quality::{Rate, rate};
 pub use replay::{Replay, ReplayError, Replayer};
 pub use risk::{Condition, Draw, DrawTime, Flag, Place, Risk, Stop};

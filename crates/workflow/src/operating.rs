@@ -85,6 +85,19 @@ impl Office {
     }
 }
 
+/// Fields by which a message says what it is and about which case: another one would be another message.
+const FIXED: [&str; 3] = ["application_id", "application", "kind"];
+
+/// Why failures of a kind cannot be changed by a patch; nothing where they can. Nothing but a message has anything to change.
+pub fn edit_fault(kind: Option<&str>, patch: &Value) -> Option<String> {
+    if kind.is_some_and(|kind| kind != "message") {
+        return Some("kind: only messages can be changed".to_owned());
+    }
+    let Value::Object(patch) = patch else { return Some("patch: a JSON object, the fields that change".to_owned()) };
+    let fixed = FIXED.into_iter().find(|field| patch.contains_key(*field))?;
+    Some(format!("patch: {fixed} cannot be changed; it would be a message about something else"))
+}
+
 /// A line of the audit about what somebody did who operates; `about` is an application, a failure, a job or what is parked.
 pub fn operated(
     keys: &audit::Keys,
@@ -101,6 +114,19 @@ pub fn operated(
 mod tests {
     use super::*;
     use domain::Ars;
+
+    #[test]
+    fn a_message_stays_what_it_is_and_about_what_it_is() {
+        let fault = |kind, patch: Value| edit_fault(kind, &patch);
+        assert_eq!(fault(None, serde_json::json!({ "service": "wohngeld", "data": { "kind": 1 } })), None);
+        assert_eq!(fault(Some("message"), serde_json::json!({ "id": "x" })), None);
+        for field in FIXED {
+            for value in [Value::Null, "x".into()] {
+                assert!(fault(None, serde_json::json!({ field: value })).is_some_and(|text| text.contains(field)));
+            }
+        }
+        assert!(fault(Some("rule"), serde_json::json!({})).is_some() && fault(None, Value::Null).is_some());
+    }
 
     #[test]
     fn the_machine_operates_everywhere_and_decides_nothing() {

@@ -131,12 +131,6 @@ impl Place {
             && self.ars.as_ref().is_none_or(|a| a == ars.as_str())
     }
 
-    /// The Land that it lies in, where it lies in one.
-    pub(crate) fn land(&self) -> Option<Land> {
-        let land = self.land.as_deref().and_then(Land::from_short);
-        land.or_else(|| self.ars.clone().and_then(|ars| Ars::new(ars).ok()).map(|ars| ars.land()))
-    }
-
     /// What is wrong with it: a place that does not exist would match nothing, silently.
     fn fault(&self, known: &dyn Fn(&str) -> bool) -> Option<String> {
         let service = self.service.as_ref().filter(|s| !known(s)).map(|s| format!("service \"{s}\" does not exist"));

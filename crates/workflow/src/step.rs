@@ -183,16 +183,6 @@ impl Office {
         looked_at(&self.audit_keys, (case.application_id, &case.service, &case.ars), &by.name, what, now)
     }
 
-    /// The audit's lines about a switch that was set or lifted, one for every Land that it concerns.
-    pub fn switched(&self, stop: &Stop, action: &str, by: &str, now: Timestamp) -> Vec<AuditEntry> {
-        let concerns = |land: &Land| stop.place.land().is_none_or(|only| only == *land);
-        let payload = json!({ "stop": stop });
-        // About no application in particular.
-        let none = ApplicationId(Uuid::nil());
-        let lands = Land::ALL.iter().copied().filter(concerns);
-        lands.map(|land| self.entry(none, land, now, by, action.to_owned(), &payload)).collect()
-    }
-
     fn repeated(&self, submission: &Submission, original: ApplicationId, now: Timestamp) -> Vec<Effect> {
         let alias = Alias { alias: submission.application_id, application_id: original };
         let note = self.note(submission, original, "duplicate", now);

@@ -31,18 +31,25 @@ pub async fn show(config: &Config, arguments: &CasesShow) -> Result<(), Failure>
         (None, false) => readable(&view, case.as_ref(), &decisions, flow, &workflows),
     };
     // Where that cannot be written down, nothing is shown.
-    written_down(config, &*store, &view, &arguments.by).await?;
+    let what = if arguments.diagram.is_some() { "diagram" } else { "case" };
+    written_down(config, &*store, &view, (&arguments.by, what)).await?;
     lines.iter().for_each(|line| output::line(line));
     Ok(())
 }
 
-async fn written_down(config: &Config, store: &dyn Store, view: &CaseView, by: &str) -> Result<(), Failure> {
+async fn written_down(
+    config: &Config,
+    store: &dyn Store,
+    view: &CaseView,
+    (by, what): (&str, &str),
+) -> Result<(), Failure> {
     let unreadable = |what: &str| Failure::Unreachable(format!("the stored {what} cannot be read"));
     let service = ServiceName::new(view.case.service.as_str()).map_err(|_| unreadable("service"))?;
     let ars = Ars::new(view.case.ars.as_str()).map_err(|_| unreadable("place"))?;
     let keys = audit::Keys::new(&config.existing_secret(Path::new("dunkelwerk-secret.key"))?);
     let now = serve::clock();
-    let line = looked_at(&keys, (view.case.application_id, &service, &ars), by, "case, on the command line", now);
+    let line =
+        looked_at(&keys, (view.case.application_id, &service, &ars), by, &format!("{what}, on the command line"), now);
     store.commit(worker::batch(vec![Effect::Audit(line)], now)).await?;
     Ok(())
 }

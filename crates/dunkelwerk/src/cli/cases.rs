@@ -1,9 +1,11 @@
 //! `cases` and its subcommands.
 
 use super::{IncidentsCommand, Picture, Sources};
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use domain::ApplicationId;
 use std::path::PathBuf;
+use workflow::CaseState;
 
 #[derive(Subcommand)]
 pub enum CasesCommand {
@@ -61,7 +63,7 @@ pub struct CasesMigrate {
     #[arg(long, value_name = "ARS")]
     pub ars: Option<String>,
     /// Who does it, for the audit.
-    #[arg(long = "as", value_name = "NAME", default_value = "operator")]
+    #[arg(long = "as", env = "USER", value_name = "NAME", default_value = "operator")]
     pub by: String,
     #[command(flatten)]
     pub sources: Sources,
@@ -74,10 +76,10 @@ pub struct CasesList {
     pub service: Option<String>,
     /// Only in this state: waiting, referred, countersign, correction_needed, hearing, decided, forwarded, withdrawn, closed,
     /// erased.
-    #[arg(long, value_name = "STATE")]
+    #[arg(long, value_name = "STATE", hide_possible_values = true, value_parser = states())]
     pub state: Option<String>,
     /// Only where the ARS begins so, such as 05 or 053150000000.
-    #[arg(long, value_name = "ARS")]
+    #[arg(long, value_name = "ARS", value_parser = beginning)]
     pub ars: Option<String>,
     /// How many at most.
     #[arg(long, default_value_t = 100, value_name = "N")]
@@ -91,4 +93,16 @@ pub struct CasesList {
     /// One JSON object a line instead of a table.
     #[arg(long)]
     pub json: bool,
+}
+
+fn states() -> PossibleValuesParser {
+    CaseState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>().into()
+}
+
+/// How an ARS begins.
+fn beginning(text: &str) -> Result<String, String> {
+    match (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit()) {
+        true => Ok(text.to_owned()),
+        false => Err("write 1 to 12 digits of an ARS".to_owned()),
+    }
 }

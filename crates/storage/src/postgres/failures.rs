@@ -64,15 +64,16 @@ pub(super) async fn settle(pool: &PgPool, items: &[Settled], at: Timestamp) -> R
         .execute(&mut *tx)
         .await?;
     let settled: Vec<(Uuid, Option<Uuid>, String)> = sqlx::query_as(
-        "update failures f set outcome = u.outcome, state = case when f.last_at > $4 then 'open' else u.state end, \
-         settled_at = case when f.last_at <= $4 and u.state <> 'open' then $4 end \
-         from unnest($1::uuid[], $2::text[], $3::text[]) as u(id, state, outcome) \
+        "update failures f set outcome = u.outcome, state = case when f.times > u.times then 'open' else u.state end, \
+         settled_at = case when f.times <= u.times and u.state <> 'open' then $4 end \
+         from unnest($1::uuid[], $2::text[], $3::text[], $5::bigint[]) as u(id, state, outcome, times) \
          where f.failure_id = u.id and f.state = 'queued' returning f.failure_id, f.job, f.state",
     )
     .bind(&ids)
     .bind(column(items, |item| item.state.clone()))
     .bind(column(items, |item| printable(&item.outcome)))
     .bind(Moment(at))
+    .bind(column(items, |item| item.times))
     .fetch_all(&mut *tx)
     .await?;
     progress(&mut tx, &settled, at).await?;

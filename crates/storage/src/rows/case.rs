@@ -36,6 +36,18 @@ pub struct CaseFilter {
     pub state: Option<String>,
     /// How the ARS begins.
     pub ars: Option<String>,
+    /// How the ARS may begin; empty: anyhow.
+    pub places: Vec<String>,
+    /// Which services; empty: any.
+    pub services: Vec<String>,
+}
+
+/// Where a case stands, and who sent its application.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct CaseBrief {
+    pub sender: String,
+    #[sqlx(flatten)]
+    pub case: CaseRow,
 }
 
 /// A decision; `decision`, `trace` and `context` are JSON texts.
@@ -107,6 +119,8 @@ pub struct TaskFilter {
     pub ars: Vec<String>,
     /// Due by then.
     pub overdue_at: Option<Timestamp>,
+    /// Only of cases that have a body: nobody can step older ones.
+    pub with_body: bool,
 }
 
 /// Something with personal data that came to a case or was written in it: an answer, a supplement, a draft, a note.

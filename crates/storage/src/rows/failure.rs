@@ -86,6 +86,8 @@ pub struct Settled {
     pub state: String,
     /// Final word.
     pub outcome: String,
+    /// How often it had happened when it was begun to be tried.
+    pub times: i64,
     /// Written where the failure was queued until now.
     pub audit: Option<AuditRow>,
 }
@@ -115,7 +117,7 @@ pub struct JobRow {
     pub job_id: Uuid,
     /// `retry`, `cancel` or `edit`.
     pub action: String,
-    /// Which failures, as JSON, for people.
+    /// Which failures, as JSON: for people, and for whoever does it, because it says whose places and services it is kept to.
     pub filter: Vec<u8>,
     /// For `edit`: a JSON merge patch.
     pub patch: Option<Vec<u8>>,
@@ -150,4 +152,25 @@ pub struct ParkRow {
     pub by: String,
     #[sqlx(try_from = "Maybe<Moment>")]
     pub lifted_at: Option<Timestamp>,
+}
+
+/// Where an application belongs that is kept because its service is parked, and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct KeptRow {
+    pub sender: String,
+    pub service: String,
+    pub ars: String,
+}
+
+/// One kept application that is tried to find out whether a storm is over; one at a time for what is parked.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct TrialRow {
+    pub service: String,
+    /// Empty: the whole service.
+    pub ars: String,
+    pub failure_id: Uuid,
+    #[sqlx(try_from = "Uuid")]
+    pub application_id: ApplicationId,
+    #[sqlx(try_from = "Moment")]
+    pub begun_at: Timestamp,
 }

@@ -49,11 +49,12 @@ pub(super) async fn settle(pool: &SqlitePool, items: &[Settled], at: Timestamp) 
     let mut settled = Vec::with_capacity(items.len());
     for item in items {
         let update = sqlx::query_as(
-            "update failures set outcome = ?3, state = case when last_at > ?4 then 'open' else ?2 end, \
-             settled_at = case when last_at <= ?4 and ?2 <> 'open' then ?4 end \
+            "update failures set outcome = ?3, state = case when times > ?5 then 'open' else ?2 end, \
+             settled_at = case when times <= ?5 and ?2 <> 'open' then ?4 end \
              where failure_id = ?1 and state = 'queued' returning failure_id, job, state",
         );
         let update = update.bind(item.failure_id).bind(&item.state).bind(printable(&item.outcome)).bind(Moment(at));
+        let update = update.bind(item.times);
         if let Some(done) = update.fetch_optional(&mut *tx).await? {
             settled.push(done);
             audit(&mut tx, item.audit.as_slice()).await?;

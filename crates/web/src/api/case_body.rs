@@ -1,7 +1,7 @@
 //! A case as officials get it. The shapes stand here once: for the answer and for its description.
 
 use super::official::Sight;
-use crate::FACTS;
+use crate::{FACTS, is_fact};
 use domain::{ApplicationId, berlin_iso, json};
 use jiff::civil::Date;
 use serde::Serialize;
@@ -60,7 +60,7 @@ pub(super) struct CaseBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Object>>)]
     pub decisions: Option<Vec<Value>>,
-    /// The audit: oldest first
+    /// The audit: oldest first; who looked only where that was asked for
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Vec<HistoryLine>>,
     /// Steps that were left
@@ -242,7 +242,8 @@ impl CaseBody {
             observed_at: berlin_iso(view.application.observed_at),
             updated_at: berlin_iso(view.case.updated_at),
             clocks: clocks(&case.clocks),
-            wait: case.wait.as_ref().map(|w| wait(w, register(flow, &case.step))),
+            // The end of the remedy period would tell of the notice.
+            wait: case.wait.as_ref().filter(|_| sight != Sight::Blind).map(|w| wait(w, register(flow, &case.step))),
             application: content.then(|| application(view)),
             work: case.work.as_ref().filter(|_| content).map(|w| work(w, whole)),
             hints: whole.then(|| case.hints.clone()),
@@ -251,7 +252,7 @@ impl CaseBody {
             reopened: whole.then_some(case.reopened),
             documents: content.then(|| documents(&view.documents, whole)),
             decisions: whole.then(|| decisions(&view.decisions)).transpose()?,
-            history: content.then(|| view.audit.iter().map(|line| history(line, whole)).collect()),
+            history: content.then(|| history(&view.audit, whole)),
             path: whole.then(|| case.path.iter().map(passed).collect()),
         };
         Ok(body)
@@ -259,7 +260,7 @@ impl CaseBody {
 }
 
 /// The register that a step asks.
-fn register(flow: Option<&Flow>, step: &str) -> Option<String> {
+pub(super) fn register(flow: Option<&Flow>, step: &str) -> Option<String> {
     match &flow?.step(step)?.kind {
         Kind::Register(lookup) => Some(lookup.register.clone()),
         _ => None,
@@ -340,13 +341,15 @@ fn decisions(rows: &[DecisionRow]) -> Result<Vec<Value>, serde_json::Error> {
     rows.iter().enumerate().map(decision).collect()
 }
 
-fn history(line: &AuditRow, whole: bool) -> HistoryLine {
-    HistoryLine {
+fn history(lines: &[AuditRow], whole: bool) -> Vec<HistoryLine> {
+    let shown = lines.iter().filter(|line| whole || is_fact(&line.action));
+    let line = |line: &AuditRow| HistoryLine {
         at: berlin_iso(line.at),
         actor: line.actor.clone(),
         action: line.action.clone(),
         payload: whole.then(|| readable(&line.payload)),
-    }
+    };
+    shown.map(line).collect()
 }
 
 fn passed(passed: &workflow::Passed) -> PassedBody {

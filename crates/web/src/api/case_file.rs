@@ -6,12 +6,12 @@ use crate::problem::{Problem, ProblemBody};
 use crate::state::{Shared, WebState};
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
-use domain::ApplicationId;
+use domain::{ApplicationId, Ars};
 use std::sync::Arc;
-use storage::{CaseView, StoreError};
+use storage::{CaseRow, StoreError};
 use workflow::flow::{Flow, Visit};
 use workflow::{Case, CaseState, Office, Official, Refusal};
 
@@ -20,7 +20,6 @@ pub(super) type Address = Result<Path<String>, PathRejection>;
 
 /// A case that an official may see.
 pub(super) struct Opened {
-    pub view: CaseView,
     pub case: Case,
     pub sight: Sight,
 }
@@ -30,11 +29,38 @@ pub(super) struct Opened {
 /// # Errors
 /// One that is not theirs is not there.
 pub(super) async fn open(web: &WebState, official: &Official, id: Address) -> Result<Opened, Problem> {
-    let id: ApplicationId = id.ok().and_then(|Path(text)| text.parse().ok()).ok_or(Problem::UnknownCase)?;
-    let view = web.store.case(id).await.map_err(unavailable)?.ok_or(Problem::UnknownCase)?;
-    let case = Case::read(&view.case.body).map_err(|error| broken(id, &error))?;
+    let row = web.store.brief(named(id)?).await.map_err(unavailable)?.ok_or(Problem::UnknownCase)?.case;
+    let (case, sight) = seen(official, &row)?;
+    Ok(Opened { case, sight })
+}
+
+fn named(id: Address) -> Result<ApplicationId, Problem> {
+    id.ok().and_then(|Path(text)| text.parse().ok()).ok_or(Problem::UnknownCase)
+}
+
+/// A stored case, as far as it is an official's.
+fn seen(official: &Official, row: &CaseRow) -> Result<(Case, Sight), Problem> {
+    if row.body.is_empty() {
+        let theirs = Ars::new(row.ars.as_str()).is_ok_and(|ars| official.covers(&row.service, &ars));
+        return Err(if theirs && !official.rights.is_empty() { Problem::OldCase } else { Problem::UnknownCase });
+    }
+    let case = Case::read(&row.body).map_err(|error| broken(row.application_id, &error))?;
     let sight = Sight::of(official, &case).ok_or(Problem::UnknownCase)?;
-    Ok(Opened { view, case, sight })
+    Ok((case, sight))
+}
+
+/// Whether who looked is wanted, too.
+fn with_reads(query: &[(String, String)]) -> Result<bool, Problem> {
+    let mut wanted = false;
+    for (name, value) in query {
+        wanted = match (name.as_str(), value.as_str()) {
+            ("reads", "true") => true,
+            ("reads", "false" | "") => false,
+            ("reads", _) => return Err(Problem::Query("reads: true or false".into())),
+            (other, _) => return Err(Problem::Query(format!("there is no parameter \"{other:.64}\""))),
+        };
+    }
+    Ok(wanted)
 }
 
 /// Writes down that an official looks at a case. Where that is not durable, nothing is shown.
@@ -46,7 +72,7 @@ async fn written_down(web: &WebState, office: &Office, by: &Official, case: &Cas
     })
 }
 
-fn flow<'o>(office: &'o Office, case: &Case) -> Option<&'o Arc<Flow>> {
+pub(super) fn flow<'o>(office: &'o Office, case: &Case) -> Option<&'o Arc<Flow>> {
     office.workflows.get(&case.service)?.flow(&case.flow)
 }
 
@@ -58,11 +84,16 @@ fn flow<'o>(office: &'o Office, case: &Case) -> Option<&'o Arc<Flow>> {
     path = "/api/v1/cases/{application_id}",
     tag = "officials",
     security(("official" = [])),
-    params(("application_id" = String, Path, description = "From the list of tasks")),
+    params(
+        ("application_id" = String, Path, description = "From the list of tasks or cases"),
+        ("reads" = Option<bool>, Query, description = "true: with the lines of the history that say who looked")
+    ),
     responses(
         (status = 200, description = "The case", body = CaseBody),
+        (status = 400, description = "A parameter that is none", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No known official", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or not theirs", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is from before cases could be worked on", body = ProblemBody, content_type = "application/problem+json"),
         (status = 500, description = "What is stored cannot be read; it was logged", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is not reachable, or the look cannot be written down", body = ProblemBody, content_type = "application/problem+json")
     )
@@ -70,11 +101,17 @@ fn flow<'o>(office: &'o Office, case: &Case) -> Option<&'o Arc<Flow>> {
 pub(super) async fn case(
     State(web): State<Shared>,
     id: Address,
+    Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Result<Json<CaseBody>, Problem> {
     let office = (web.office)();
     let official = official::known(&office, &headers)?;
-    let Opened { view, case, sight } = open(&web, &official, id).await?;
+    let reads = with_reads(&query)?;
+    // Whether it is theirs comes before its content is read.
+    let id = open(&web, &official, id).await?.case.application_id;
+    let read = if reads { web.store.case(id).await } else { web.store.case_file(id).await };
+    let view = read.map_err(unavailable)?.ok_or(Problem::UnknownCase)?;
+    let (case, sight) = seen(&official, &view.case)?;
     let flow = flow(&office, &case).map(|flow| &**flow);
     let body = CaseBody::new(&view, &case, flow, sight).map_err(|error| broken(case.application_id, &error))?;
     let what = match sight {
@@ -93,11 +130,12 @@ pub(super) async fn case(
     path = "/api/v1/cases/{application_id}/diagram.svg",
     tag = "officials",
     security(("official" = [])),
-    params(("application_id" = String, Path, description = "From the list of tasks")),
+    params(("application_id" = String, Path, description = "From the list of tasks or cases")),
     responses(
         (status = 200, description = "A picture", body = String, content_type = "image/svg+xml"),
         (status = 401, description = "No known official", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or not theirs", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It is from before cases could be worked on", body = ProblemBody, content_type = "application/problem+json"),
         (status = 500, description = "What is stored cannot be read; it was logged", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The workflow is not loaded, the store not reachable, or the look cannot be written down", body = ProblemBody, content_type = "application/problem+json")
     )

@@ -12,9 +12,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value};
-use storage::AuditRow;
+use std::sync::Arc;
 use utoipa::ToSchema;
-use workflow::{CaseState, Command, Refusal};
+use workflow::{Case, CaseState, Command, Office, Official, Refusal, Right, WorkKind};
 
 /// A command: its word, the version that the official saw, and what the word needs.
 #[derive(ToSchema)]
@@ -78,7 +78,7 @@ pub(super) struct Done {
     path = "/api/v1/cases/{application_id}/commands",
     tag = "officials",
     security(("official" = [])),
-    params(("application_id" = String, Path, description = "From the list of tasks")),
+    params(("application_id" = String, Path, description = "From the list of tasks or cases")),
     request_body = CommandShape,
     responses(
         (status = 200, description = "Done, and durable", body = Done),
@@ -86,7 +86,7 @@ pub(super) struct Done {
         (status = 401, description = "No known official", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "The official lacks the right", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or not theirs", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Somebody was first, or the case does not allow it as it stands", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Somebody was first, or the case does not allow it as it stands, or it is from before cases could be worked on", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "More than 8 MiB", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Not application/json", body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "No such command, or something in it is missing or wrong", body = ProblemBody, content_type = "application/problem+json"),
@@ -103,6 +103,9 @@ pub(super) async fn command(State(web): State<Shared>, id: Address, request: Req
         return Err(case_file::erased());
     }
     let (command, seen) = read(&bytes)?;
+    if let Some(fault) = unknown(&office, &official, &case, &command, (web.clock)()) {
+        return Err(Problem::refused(Refusal::Invalid(fault)));
+    }
     match web.desk.command(case.application_id, command, &official, seen).await {
         Ok(done) => Ok(Json(Done { version: done.version, state: done.state.as_str(), step: done.step })),
         Err(DeskError::Refused(refusal)) => Err(refused(&web, case.application_id, refusal).await),
@@ -112,6 +115,37 @@ pub(super) async fn command(State(web): State<Shared>, id: Address, request: Req
             tracing::warn!(error, "a command could not be carried out");
             Err(Problem::StoreUnavailable)
         }
+    }
+}
+
+/// What a command names and nobody here knows: said only to who may give it.
+fn unknown(office: &Office, by: &Official, case: &Case, command: &Command, now: Timestamp) -> Option<String> {
+    let holds = || case.holder(now).is_some_and(|holder| holder.by == by.name);
+    match command {
+        Command::Assign { to } if by.may(Right::Lead) || holds() => {
+            let kind = case.work.as_ref()?.kind;
+            let colleague = |other: &&Arc<Official>| {
+                other.covers(case.service.as_str(), &case.ars) && other.may(official::right_for(kind))
+            };
+            let known = office.settings.officials.iter().filter(colleague);
+            let signed = case.unsigned.as_ref().filter(|_| kind == WorkKind::Countersign);
+            let known = known.map(|other| &other.name).filter(|name| signed.is_none_or(|signed| signed.by != **name));
+            let names: Vec<&str> = known.map(String::as_str).collect();
+            (!names.contains(&to.as_str())).then(|| match names.as_slice() {
+                [] => "to: nobody is configured who could do this here".to_owned(),
+                names => format!("to: \"{to:.64}\" cannot do this here; {} can", names.join(", ")),
+            })
+        }
+        Command::Migrate { flow, form } if by.may(Right::Operate) => {
+            let definition = office.workflows.get(&case.service)?;
+            let lacks = |what: &str, version: &Option<String>, there: Vec<&str>| {
+                let version = version.as_deref().filter(|version| !there.contains(version))?;
+                Some(format!("{what}: {} has no version \"{version:.64}\"; it has {}", case.service, there.join(", ")))
+            };
+            let flow = lacks("flow", flow, definition.flow_versions().collect());
+            flow.or_else(|| lacks("form", form, definition.form_versions().collect()))
+        }
+        _ => None,
     }
 }
 
@@ -178,22 +212,14 @@ async fn refused(web: &WebState, id: ApplicationId, refusal: Refusal) -> Problem
 }
 
 async fn winner(web: &WebState, id: ApplicationId, refusal: &Refusal) -> Option<Box<Winner>> {
-    let view = web.store.case(id).await.ok().flatten()?;
-    let version = view.case.version;
+    let version = web.store.brief(id).await.ok().flatten()?.case.version;
     if let Refusal::Taken { by, since } = refusal {
         // Who was assigned holds it since no time.
         let since = since.parse::<Timestamp>().is_ok().then(|| since.clone());
         return Some(Box::new(Winner { version, by: by.clone(), since }));
     }
-    let first = first_of_last_step(&view.audit)?;
-    Some(Box::new(Winner { version, by: first.actor.clone(), since: Some(berlin_iso(first.at)) }))
-}
-
-/// The line that says what made the newest version; what followed from it has the same time. Looking changes nothing.
-fn first_of_last_step(audit: &[AuditRow]) -> Option<&AuditRow> {
-    let mut changes = audit.iter().rev().filter(|line| line.action != "read");
-    let last = changes.next()?;
-    Some(changes.take_while(|line| line.at == last.at).last().unwrap_or(last))
+    let first = web.store.last_change(id).await.ok().flatten()?;
+    Some(Box::new(Winner { version, by: first.actor, since: Some(berlin_iso(first.at)) }))
 }
 
 #[cfg(test)]
@@ -229,23 +255,6 @@ mod tests {
         }
         assert_eq!(problem(&json!([])).0, 400);
         assert_eq!(read(br#"{"version":3,"version":4,"command":"claim"}"#).unwrap_err().status(), 400);
-    }
-
-    #[test]
-    fn the_winner_is_who_made_the_newest_version() {
-        let (view, _) = crate::api::sample::drawn();
-        let line = |actor: &str, action: &str, second: i8| AuditRow {
-            actor: actor.into(),
-            action: action.into(),
-            at: Timestamp::constant(second.into(), 0),
-            ..view.audit[0].clone()
-        };
-        let signed = [line("Amsel", "command.claim", 1), line("Eule", "command.sign", 2), line("Amsel", "decided", 2)];
-        assert_eq!(first_of_last_step(&signed).unwrap().actor, "Eule");
-        let read = [signed.as_slice(), &[line("Dohle", "read", 3)]].concat();
-        assert_eq!(first_of_last_step(&read).unwrap().actor, "Eule");
-        assert_eq!(first_of_last_step(&signed[..1]).unwrap().actor, "Amsel");
-        assert!(first_of_last_step(&[line("Dohle", "read", 3)]).is_none());
     }
 
     #[test]

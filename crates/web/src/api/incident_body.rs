@@ -39,21 +39,22 @@ struct Incident {
     last_at: String,
     /// Applications concerned
     cases: i64,
-    /// Verbatim, of the newest
+    /// That of the newest; of a rule verbatim, else without what it quotes of what was sent
     reason: String,
 }
 
 impl From<IncidentRow> for Incident {
     fn from(row: IncidentRow) -> Self {
-        let IncidentRow { kind, cause, service, count, open, first_at, last_at, cases, detail } = row;
+        let reason = row.told();
+        let IncidentRow { kind, cause, service, count, open, first_at, last_at, cases, .. } = row;
         let (first_at, last_at) = (berlin_iso(first_at), berlin_iso(last_at));
-        Self { kind, cause, service, count, open, first_at, last_at, cases, reason: detail }
+        Self { kind, cause, service, count, open, first_at, last_at, cases, reason }
     }
 }
 
 /// Where nothing is decided for a while.
 #[derive(Debug, Serialize, ToSchema)]
-struct Parked {
+pub(super) struct Parked {
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<String>,
     /// How the ARS begins
@@ -92,7 +93,7 @@ pub(super) struct FailureBody {
     kind: String,
     #[schema(example = "invalid_json")]
     cause: String,
-    /// Verbatim
+    /// Verbatim for who decides there, and of rules; else without what it quotes of what was sent
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = Uuid)]
@@ -123,15 +124,20 @@ pub(super) struct FailureBody {
 }
 
 impl FailureBody {
-    pub(super) fn new(row: FailureRow, with_message: bool) -> Self {
+    /// Whole: with what was sent, and the reason verbatim.
+    pub(super) fn new(row: FailureRow, whole: bool) -> Self {
+        let (reason, outcome) = match whole {
+            true => (row.detail.clone(), row.outcome.clone()),
+            false => (row.told(), row.told_outcome()),
+        };
         let text = |body: &[u8]| Value::String(String::from_utf8_lossy(body).into_owned());
         let message =
-            (with_message && !row.body.is_empty()).then(|| json::parse(&row.body).unwrap_or_else(|_| text(&row.body)));
+            (whole && !row.body.is_empty()).then(|| json::parse(&row.body).unwrap_or_else(|_| text(&row.body)));
         Self {
             failure_id: row.failure_id,
             kind: row.kind,
             cause: row.cause,
-            reason: row.detail,
+            reason,
             application_id: row.application_id,
             sender: row.sender,
             service: row.service,
@@ -141,7 +147,7 @@ impl FailureBody {
             times: row.times,
             state: row.state,
             job_id: row.job,
-            outcome: row.outcome,
+            outcome,
             message,
         }
     }
@@ -151,6 +157,8 @@ impl FailureBody {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct JobList {
     pub jobs: Vec<JobBody>,
+    /// There is more behind it: ask with `after`, the id of the last one
+    pub more: bool,
 }
 
 /// An order over failures and how far it is.
@@ -196,5 +204,8 @@ mod tests {
         assert_eq!(shown(br#"{"betrag":1.10}"#, true).unwrap().to_string(), r#"{"betrag":1.10}"#);
         assert_eq!(shown(b"{\xff", true).unwrap(), "{\u{fffd}");
         assert_eq!((shown(b"", true), shown(b"{}", false)), (None, None));
+        let row = FailureRow { outcome: Some("unknown_field: \"datum\"".into()), ..row(b"{}") };
+        let text = |whole: bool| serde_json::to_string(&FailureBody::new(row.clone(), whole)).unwrap();
+        assert!(text(true).contains("field \\\"datum\\\"") && !text(false).contains("datum"), "{}", text(false));
     }
 }

@@ -3,6 +3,7 @@
 
 use super::incident_body::{FailureBody, FailureList, Incidents};
 use super::official;
+use super::parkings::row_scope;
 use crate::problem::{Problem, ProblemBody};
 use crate::state::{Shared, WebState};
 use axum::Json;
@@ -19,6 +20,31 @@ use workflow::{Office, Official, Refusal, Right, operated};
 /// Lines of an answer where nobody says how many, and at most.
 const LINES: u32 = 50;
 const MOST: u32 = 500;
+
+/// Which failures are meant; what is not given does not matter.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only its shape is used, in the description")]
+struct Which {
+    /// message, case, question or rule
+    kind: Option<String>,
+    /// A stable word, such as rule_error
+    cause: Option<String>,
+    /// A service
+    service: Option<String>,
+    /// How the ARS begins
+    ars: Option<String>,
+    /// A sender
+    sender: Option<String>,
+    /// open, queued, retried or cancelled
+    state: Option<String>,
+    /// What happened then or later (RFC 3339)
+    since: Option<String>,
+    /// One failure
+    failure_id: Option<String>,
+    /// What an order took last: how it ended for each
+    job_id: Option<String>,
+}
 
 /// The official who asks, where they may operate.
 pub(super) fn operator(office: &Office, headers: &HeaderMap) -> Result<Arc<Official>, Problem> {
@@ -86,23 +112,14 @@ pub(super) fn unavailable(error: StoreError) -> Problem {
     Problem::StoreUnavailable
 }
 
-/// What could not be done, by cause: how often, since when, how many applications, and the reason verbatim; and what is parked.
+/// What could not be done, by cause: how often, since when, how many applications, and why; and what is parked over something
+/// that is theirs.
 #[utoipa::path(
     get,
     path = "/api/v1/incidents",
     tag = "officials",
     security(("official" = [])),
-    params(
-        ("kind" = Option<String>, Query, description = "message, case, question or rule"),
-        ("cause" = Option<String>, Query, description = "A stable word, such as rule_error"),
-        ("service" = Option<String>, Query, description = "A service"),
-        ("ars" = Option<String>, Query, description = "How the ARS begins"),
-        ("sender" = Option<String>, Query, description = "A sender"),
-        ("state" = Option<String>, Query, description = "open, queued, retried or cancelled"),
-        ("since" = Option<String>, Query, description = "What happened then or later (RFC 3339)"),
-        ("failure_id" = Option<String>, Query, description = "One failure"),
-        ("job_id" = Option<String>, Query, description = "What an order took last")
-    ),
+    params(Which),
     responses(
         (status = 200, description = "By kind, cause and service", body = Incidents),
         (status = 400, description = "A parameter that is none", body = ProblemBody, content_type = "application/problem+json"),
@@ -121,7 +138,8 @@ pub(super) async fn incidents(
     let filter = wanted(&query, &official)?;
     let rows = web.store.incidents(&filter).await.map_err(unavailable)?;
     let parked = web.store.parked().await.map_err(unavailable)?;
-    Ok(Json(Incidents::new(rows, parked)))
+    let theirs = parked.into_iter().filter(|row| row_scope(row).touches(&official));
+    Ok(Json(Incidents::new(rows, theirs.collect())))
 }
 
 /// Failures one by one, without what was sent, in the order of their ids.
@@ -131,15 +149,7 @@ pub(super) async fn incidents(
     tag = "officials",
     security(("official" = [])),
     params(
-        ("kind" = Option<String>, Query, description = "message, case, question or rule"),
-        ("cause" = Option<String>, Query, description = "A stable word, such as rule_error"),
-        ("service" = Option<String>, Query, description = "A service"),
-        ("ars" = Option<String>, Query, description = "How the ARS begins"),
-        ("sender" = Option<String>, Query, description = "A sender"),
-        ("state" = Option<String>, Query, description = "open, queued, retried or cancelled"),
-        ("since" = Option<String>, Query, description = "What happened then or later (RFC 3339)"),
-        ("failure_id" = Option<String>, Query, description = "One failure"),
-        ("job_id" = Option<String>, Query, description = "What an order took last: how it ended for each"),
+        Which,
         ("after" = Option<String>, Query, description = "Behind this one"),
         ("limit" = Option<u32>, Query, description = "Lines at most, up to 500; else 50")
     ),
@@ -179,7 +189,8 @@ pub(super) async fn failures(
     Ok(Json(FailureList { failures, more }))
 }
 
-/// One failure. Who decides in its place and service sees what was sent, too; each such look is written into the audit.
+/// One failure. Who decides in its place and service sees what was sent and the reason verbatim; each such look is written
+/// into the audit.
 #[utoipa::path(
     get,
     path = "/api/v1/incidents/failures/{failure_id}",
@@ -210,11 +221,10 @@ pub(super) async fn failure(
     if !covers(&official, &row) {
         return Err(Problem::UnknownFailure);
     }
-    let shown = decides && !row.body.is_empty();
-    if shown {
+    if decides {
         written_down(&web, &office, &official, &row).await?;
     }
-    Ok(Json(FailureBody::new(row, shown)))
+    Ok(Json(FailureBody::new(row, decides)))
 }
 
 fn place(row: &FailureRow) -> Option<Ars> {
@@ -231,10 +241,10 @@ async fn written_down(web: &WebState, office: &Office, by: &Official, row: &Fail
     let about = row.application_id.unwrap_or(ApplicationId(row.failure_id));
     // What has no readable place is for who has all of them; its line stands in the first chain.
     let land = place(row).map_or(Land::SH, |ars| ars.land());
-    let payload = json!({ "failure": row.failure_id, "service": row.service, "ars": row.ars, "what": "message" });
+    let payload = json!({ "failure": row.failure_id, "service": row.service, "ars": row.ars, "what": "failure" });
     let line = operated(office.audit_keys(), (about, land), &by.name, "read", &payload, (web.clock)());
     web.desk.note(line).await.map_err(|error| {
-        tracing::warn!(error = %error, "a look at a message could not be written down; it was not shown");
+        tracing::warn!(error = %error, "a look at a failure could not be written down; it was not shown");
         Problem::StoreUnavailable
     })
 }

@@ -8,7 +8,7 @@ use crate::problem::{Problem, ProblemBody};
 use crate::state::Shared;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use domain::json;
@@ -17,10 +17,11 @@ use serde_json::{Map, Value};
 use storage::{FailureFilter, JobRow};
 use utoipa::ToSchema;
 use uuid::Uuid;
-use workflow::{Official, Refusal, Rejection};
+use workflow::{Official, Refusal, Rejection, edit_fault};
 
-/// Orders in one answer.
-const SHOWN: u32 = 100;
+/// Orders in one answer where nobody says how many, and at most.
+const LINES: u32 = 100;
+const MOST: u32 = 500;
 
 /// An order over failures.
 #[derive(ToSchema)]
@@ -42,9 +43,9 @@ pub(super) struct OrderShape {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Begun {
     #[schema(value_type = String, format = Uuid)]
-    job_id: Uuid,
+    pub job_id: Uuid,
     /// Failures that it took
-    total: i64,
+    pub total: i64,
 }
 
 /// Try again, cancel, or change and try again what could not be done: every open failure that the filter wants. It is done in the
@@ -78,7 +79,7 @@ pub(super) async fn begin(State(web): State<Shared>, request: Request) -> Result
     Ok((StatusCode::ACCEPTED, location, Json(Begun { job_id, total })).into_response())
 }
 
-fn invalid(text: impl Into<String>) -> Problem {
+pub(super) fn invalid(text: impl Into<String>) -> Problem {
     Problem::refused(Refusal::Invalid(text.into()))
 }
 
@@ -93,8 +94,7 @@ fn read(bytes: &[u8], official: &Official) -> Result<(Order, FailureFilter), Pro
     let order = match (action.as_ref().and_then(Value::as_str), patch) {
         (Some("retry"), None) => Order::Retry,
         (Some("cancel"), None) => Order::Cancel,
-        (Some("edit"), Some(patch @ Value::Object(_))) => Order::Edit(patch),
-        (Some("edit"), _) => return Err(invalid("patch: a JSON object, the fields that change")),
+        (Some("edit"), patch) => Order::Edit(patch.unwrap_or_default()),
         (Some("retry" | "cancel"), Some(_)) => return Err(invalid("patch: only with edit")),
         _ => return Err(invalid("action: retry, cancel or edit")),
     };
@@ -115,6 +115,11 @@ fn read(bytes: &[u8], official: &Official) -> Result<(Order, FailureFilter), Pro
             return Err(invalid(format!("filter: does not know \"{name:.64}\"")));
         }
     }
+    if let Order::Edit(patch) = &order
+        && let Some(fault) = edit_fault(filter.kind.as_deref(), patch)
+    {
+        return Err(invalid(fault));
+    }
     Ok((order, filter))
 }
 
@@ -124,19 +129,48 @@ fn read(bytes: &[u8], official: &Official) -> Result<(Order, FailureFilter), Pro
     path = "/api/v1/incidents/jobs",
     tag = "officials",
     security(("official" = [])),
+    params(
+        ("after" = Option<String>, Query, description = "Older than this one"),
+        ("limit" = Option<u32>, Query, description = "Orders at most, up to 500; else 100")
+    ),
     responses(
-        (status = 200, description = "At most 100", body = JobList),
+        (status = 200, description = "One page", body = JobList),
+        (status = 400, description = "A parameter that is none", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No known official", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Without the right operate", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The store is not reachable", body = ProblemBody, content_type = "application/problem+json")
     )
 )]
-pub(super) async fn jobs(State(web): State<Shared>, headers: HeaderMap) -> Result<Json<JobList>, Problem> {
+pub(super) async fn jobs(
+    State(web): State<Shared>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Json<JobList>, Problem> {
     let office = (web.office)();
     let official = operator(&office, &headers)?;
-    let rows = web.store.jobs(SHOWN).await.map_err(unavailable)?;
-    let theirs = rows.into_iter().filter(|row| is_theirs(&official, row));
-    Ok(Json(JobList { jobs: theirs.map(JobBody::from).collect() }))
+    let (after, limit) = page(&query)?;
+    let by = (!official.is_everywhere()).then_some(official.name.as_str());
+    let mut rows = web.store.jobs(by, after, limit.saturating_add(1)).await.map_err(unavailable)?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    Ok(Json(JobList { jobs: rows.into_iter().map(JobBody::from).collect(), more }))
+}
+
+fn page(query: &[(String, String)]) -> Result<(Option<Uuid>, u32), Problem> {
+    let (mut after, mut limit) = (None, LINES);
+    for (name, value) in query {
+        match (name.as_str(), value.parse::<u32>()) {
+            ("after", _) => match Uuid::parse_str(value) {
+                Ok(id) => after = Some(id),
+                Err(_) => return Err(Problem::Query("after: the id of an order".into())),
+            },
+            ("limit", Ok(n @ 1..=MOST)) => limit = n,
+            ("limit", _) => return Err(Problem::Query(format!("limit: a whole number from 1 to {MOST}"))),
+            (other, _) => return Err(Problem::Query(format!("there is no parameter \"{other:.64}\""))),
+        }
+    }
+    Ok((after, limit))
 }
 
 /// How far an order over failures is. How it ended for each: `GET /api/v1/incidents/failures?job_id=…`.
@@ -192,6 +226,12 @@ mod tests {
             (json!({ "action": "cancel" }), "say which"),
             (json!({ "action": "edit", "filter": { "cause": "x" } }), "patch"),
             (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": 1 }), "patch"),
+            (json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "kind": "withdrawal" } }), "kind"),
+            (
+                json!({ "action": "edit", "filter": { "cause": "x" }, "patch": { "application_id": "x" } }),
+                "application_id",
+            ),
+            (json!({ "action": "edit", "filter": { "kind": "rule" }, "patch": { "id": "x" } }), "only messages"),
             (json!({ "action": "retry", "patch": {} }), "only with edit"),
             (json!({ "action": "retry", "filter": [] }), "must be an object"),
             (json!({ "action": "retry", "filter": { "cause": 1 } }), "must be text"),

@@ -4,7 +4,9 @@ use crate::body::{self, BodyError};
 use crate::problem::Problem;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
-use domain::json::MAX_BYTES;
+use domain::json::{self, MAX_BYTES};
+use serde::de::DeserializeOwned;
+use workflow::{Refusal, Rejection};
 
 /// The bytes of a body that is declared as JSON.
 pub(super) async fn read(request: Request) -> Result<Vec<u8>, Problem> {
@@ -13,6 +15,15 @@ pub(super) async fn read(request: Request) -> Result<Vec<u8>, Problem> {
         BodyError::TooLarge => Problem::TooLarge,
         BodyError::Broken => Problem::BodyBroken,
     })
+}
+
+/// The same as a shape that knows all its fields.
+pub(super) async fn read_as<T: DeserializeOwned>(request: Request) -> Result<T, Problem> {
+    let parsed = json::parse(&read(request).await?).map_err(|error| Problem::NoCommand(error.into()))?;
+    if !parsed.is_object() {
+        return Err(Problem::NoCommand(Rejection::NotAnObject));
+    }
+    serde_json::from_value(parsed).map_err(|error| Problem::refused(Refusal::Invalid(error.to_string())))
 }
 
 fn require_json(headers: &HeaderMap) -> Result<(), Problem> {

@@ -17,11 +17,11 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::time::Duration;
-use storage::{CaseView, StoreError};
+use storage::{CaseRow, StoreError};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use utoipa::ToSchema;
-use workflow::{CaseMessage, CaseState, Rejection, same_message};
+use workflow::{CaseMessage, CaseState, Rejection, Said, same_message};
 
 /// Longest wait for the look-up. Without a database a message is queued, and the worker finds out whose case it is.
 const LOOK_UP_LIMIT: Duration = Duration::from_secs(2);
@@ -73,7 +73,7 @@ pub(super) struct MessageReceipt {
         (status = 400, description = "Not a message", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No known sender", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Unknown, or another sender's", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The id is taken by another message, or the case is erased", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "The id is taken by another message, or the case is erased, or takes no more messages", body = ProblemBody, content_type = "application/problem+json"),
         (status = 413, description = "More than 8 MiB", body = ProblemBody, content_type = "application/problem+json"),
         (status = 415, description = "Not application/json", body = ProblemBody, content_type = "application/problem+json"),
         (status = 503, description = "The queue is not reachable; nothing was taken in", body = ProblemBody, content_type = "application/problem+json")
@@ -124,20 +124,25 @@ async fn take_in(web: &WebState, id: Address, key: Option<&str>, request: Reques
     };
     let receipt = |application_id| MessageReceipt { application_id, id: message.id.as_str().to_owned() };
     let (application_id, place, body) = match found {
-        Found::Case(view) if view.case.state == CaseState::Erased.as_str() => return Err(case_file::erased()),
-        Found::Case(view) => {
-            let own = view.application.application_id;
-            if let Some(known) = view.documents.iter().find(|document| document.key == message.key()) {
-                return if same_message(&known.body, &message.raw) {
-                    Ok(receipt(own))
-                } else {
-                    Err(Problem::MessageConflict)
-                };
+        Found::Case(case) if case.state == CaseState::Erased.as_str() => return Err(case_file::erased()),
+        Found::Case(case) => match tokio::time::timeout(LOOK_UP_LIMIT, filed(web, &message, case.application_id)).await
+        {
+            Ok(Ok(Filed::Before(known))) => {
+                let same = same_message(&known, &message.raw);
+                return if same { Ok(receipt(case.application_id)) } else { Err(Problem::MessageConflict) };
             }
-            (own, place(&view), addressed(body, own))
-        }
+            Ok(Ok(Filed::Full)) => return Err(Problem::TooManyMessages),
+            // Where the store does not say, the worker finds out.
+            Ok(Ok(Filed::Not) | Err(_)) | Err(_) => {
+                (case.application_id, place(&case), addressed(body, case.application_id))
+            }
+        },
         Found::OnItsWay | Found::NoAnswer => (id, None, addressed(body, id)),
     };
+    if body.len() > json::MAX_BYTES {
+        // With its address it is more than a worker reads.
+        return Err(Problem::TooLarge);
+    }
     Span::current().record("application.id", tracing::field::display(application_id));
     let accepted = Accepted {
         application_id,
@@ -184,7 +189,7 @@ fn addressed(mut body: Value, id: ApplicationId) -> Vec<u8> {
 
 /// What the store knows of the application.
 enum Found {
-    Case(Box<CaseView>),
+    Case(Box<CaseRow>),
     /// We gave out its link, and no worker has had it yet.
     OnItsWay,
     /// The store does not say.
@@ -196,22 +201,51 @@ async fn find(web: &WebState, sender: &Sender, id: ApplicationId, key: Option<&s
         tracing::warn!(error = %error, "the store did not say whose case a message is about; queueing it");
         Ok(Found::NoAnswer)
     };
-    match web.store.case(id).await {
-        Ok(Some(view)) if view.application.identity.sender == sender.name.as_str() => Ok(Found::Case(Box::new(view))),
+    match web.store.brief(id).await {
+        Ok(Some(brief)) if brief.sender == sender.name.as_str() => Ok(Found::Case(Box::new(brief.case))),
         Ok(Some(_)) => Err(Problem::UnknownApplication),
-        Ok(None) if key.is_some_and(|key| web.links.proves(id, key)) => match web.store.status(id).await {
-            // It has an end, but no case: a conflict, or something that could never become an application.
-            Ok(Some(_)) => Err(Problem::UnknownApplication),
-            Ok(None) => Ok(Found::OnItsWay),
+        Ok(None) => match without_case(web, sender, id, key).await {
+            Ok(true) => Ok(Found::OnItsWay),
+            Ok(false) => Err(Problem::UnknownApplication),
             Err(error) => unsure(error),
         },
-        Ok(None) => Err(Problem::UnknownApplication),
         Err(error) => unsure(error),
     }
 }
 
-fn place(view: &CaseView) -> Option<(ServiceName, Ars)> {
-    Some((ServiceName::new(view.case.service.as_str()).ok()?, Ars::new(view.case.ars.as_str()).ok()?))
+/// Whether an application without a case will have one: it is kept while its service is parked, or no worker has had it yet.
+async fn without_case(
+    web: &WebState,
+    sender: &Sender,
+    id: ApplicationId,
+    key: Option<&str>,
+) -> Result<bool, StoreError> {
+    if let Some(kept) = web.store.kept(id).await? {
+        return Ok(kept.sender == sender.name.as_str());
+    }
+    // One that has an end, but no case: a conflict, or something that could never become an application.
+    Ok(key.is_some_and(|key| web.links.proves(id, key)) && web.store.status(id).await?.is_none())
+}
+
+/// What the file of a case says of a message.
+enum Filed {
+    Not,
+    /// It, or another one under its id, lies there already.
+    Before(Vec<u8>),
+    Full,
+}
+
+async fn filed(web: &WebState, message: &CaseMessage, id: ApplicationId) -> Result<Filed, StoreError> {
+    if let Some(known) = web.store.document(id, message.key()).await? {
+        return Ok(Filed::Before(known.body));
+    }
+    let (count, bytes) = web.store.file_size(id, &Said::WORDS).await?;
+    let number = |n: i64| usize::try_from(n).unwrap_or(usize::MAX);
+    Ok(if message.fits(number(count), number(bytes)) { Filed::Not } else { Filed::Full })
+}
+
+fn place(case: &CaseRow) -> Option<(ServiceName, Ars)> {
+    Some((ServiceName::new(case.service.as_str()).ok()?, Ars::new(case.ars.as_str()).ok()?))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod case_body;
 mod case_file;
+mod case_list;
 mod command;
 mod incident_body;
 mod incidents;
@@ -9,12 +10,15 @@ mod jobs;
 mod json_body;
 mod message;
 mod official;
+mod parkings;
 #[cfg(test)]
 pub(crate) mod sample;
+mod scope;
 mod sender;
 mod shapes;
 mod status;
 mod submit;
+mod switches;
 mod tasks;
 
 use crate::ops;
@@ -62,6 +66,7 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(status::status))
         .routes(routes!(message::message))
         .routes(routes!(tasks::tasks))
+        .routes(routes!(case_list::cases))
         .routes(routes!(case_file::case))
         .routes(routes!(case_file::diagram))
         .routes(routes!(command::command))
@@ -70,6 +75,10 @@ pub(crate) fn routes() -> OpenApiRouter<Shared> {
         .routes(routes!(incidents::failure))
         .routes(routes!(jobs::jobs, jobs::begin))
         .routes(routes!(jobs::job))
+        .routes(routes!(parkings::park))
+        .routes(routes!(parkings::lift))
+        .routes(routes!(switches::switches, switches::stop))
+        .routes(routes!(switches::lift))
         .merge(ops::routes())
 }
 
@@ -95,6 +104,7 @@ mod tests {
                 "/api/v1/applications",
                 "/api/v1/applications/{application_id}",
                 "/api/v1/applications/{application_id}/messages",
+                "/api/v1/cases",
                 "/api/v1/cases/{application_id}",
                 "/api/v1/cases/{application_id}/commands",
                 "/api/v1/cases/{application_id}/diagram.svg",
@@ -103,6 +113,10 @@ mod tests {
                 "/api/v1/incidents/failures/{failure_id}",
                 "/api/v1/incidents/jobs",
                 "/api/v1/incidents/jobs/{job_id}",
+                "/api/v1/incidents/parkings",
+                "/api/v1/incidents/parkings/lift",
+                "/api/v1/switches",
+                "/api/v1/switches/{stop_id}/lift",
                 "/api/v1/tasks",
                 "/healthz",
                 "/metrics",

@@ -52,15 +52,19 @@ impl Sight {
     }
 }
 
+/// The right that a kind of work asks for.
+pub(super) fn right_for(kind: WorkKind) -> Right {
+    match kind {
+        WorkKind::Desk => Right::Decide,
+        WorkKind::Countersign => Right::Countersign,
+        WorkKind::Control => Right::Control,
+    }
+}
+
 /// The kinds of work that an official may know of; who leads gives all of it out.
 pub(super) fn kinds(official: &Official) -> Vec<WorkKind> {
-    let all = [
-        (Right::Decide, WorkKind::Desk),
-        (Right::Countersign, WorkKind::Countersign),
-        (Right::Control, WorkKind::Control),
-    ];
-    let theirs = all.into_iter().filter(|(right, _)| official.may(*right) || official.may(Right::Lead));
-    theirs.map(|(_, kind)| kind).collect()
+    let all = [WorkKind::Desk, WorkKind::Countersign, WorkKind::Control];
+    all.into_iter().filter(|kind| official.may(right_for(*kind)) || official.may(Right::Lead)).collect()
 }
 
 #[cfg(test)]

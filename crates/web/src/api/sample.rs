@@ -37,7 +37,18 @@ pub fn drawn() -> (CaseView, Case) {
     view.case.body = body.to_string().into_bytes();
     view.application.raw = br#"{"id":"8f3a-1","data":{"monate":12,"laenge":4.10}}"#.to_vec();
     let payload = json!({ "outcome": "granted", "decision": "0".repeat(64) });
-    view.audit = vec![line(&view, "decided", &payload), line(&view, "command.hear", &json!({ "to": "anhoerung" }))];
+    view.audit = [
+        ("received", json!({})),
+        ("message.supplement", json!({})),
+        ("register.answered", json!({ "register": "melderegister" })),
+        ("decided", payload),
+        ("command.hear", json!({ "to": "anhoerung" })),
+        ("message.hearing_reply", json!({})),
+        ("read", json!({ "what": "case" })),
+    ]
+    .iter()
+    .map(|(action, payload)| line(&view, action, payload))
+    .collect();
     view.documents = vec![
         document(&view, 1, "supplement", &json!({ "data": { "monate": 12 } })),
         document(&view, 2, "note", &json!({ "text": "Die Gebühr von 100.00 wurde erlassen" })),

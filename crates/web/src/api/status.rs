@@ -61,8 +61,7 @@ pub(super) async fn status(
 }
 
 async fn sender_of(web: &WebState, id: ApplicationId) -> Result<Option<String>, Problem> {
-    let case = web.store.case(id).await.map_err(unavailable)?;
-    Ok(case.map(|case| case.application.identity.sender))
+    Ok(web.store.brief(id).await.map_err(unavailable)?.map(|brief| brief.sender))
 }
 
 async fn answer(web: &WebState, found: Status) -> Result<Json<StatusBody>, Problem> {
@@ -72,8 +71,8 @@ async fn answer(web: &WebState, found: Status) -> Result<Json<StatusBody>, Probl
         Problem::Internal
     })?;
     if status.state == CaseState::Hearing.as_str() {
-        let case = web.store.case(id).await.map_err(unavailable)?;
-        status.text = case.and_then(|case| heard_on(&case.documents));
+        let document = web.store.newest_document(id, "hearing").await.map_err(unavailable)?;
+        status.text = document.and_then(|document| heard_on(&document));
     }
     Ok(Json(status))
 }
@@ -87,8 +86,7 @@ fn read(found: Status) -> Result<StatusBody, serde_json::Error> {
 }
 
 /// What the applicant was last heard on.
-fn heard_on(documents: &[DocumentRow]) -> Option<String> {
-    let document = documents.iter().rev().find(|document| document.kind == "hearing")?;
+fn heard_on(document: &DocumentRow) -> Option<String> {
     let body: Value = serde_json::from_slice(&document.body).ok()?;
     body.get("text")?.as_str().map(str::to_owned)
 }

@@ -129,6 +129,10 @@ async fn enqueue(
 ) -> Result<(), Problem> {
     let envelope = submission.envelope;
     let body = if keyed { with_id(submission.raw, envelope.id.as_str()) } else { submission.raw };
+    if body.len() > json::MAX_BYTES {
+        // With its id it is more than a worker reads.
+        return Err(Problem::TooLarge);
+    }
     let accepted = Accepted {
         application_id: submission.application_id,
         sender: submission.sender.name.clone(),

@@ -142,6 +142,7 @@ impl Asked {
             ars: official.places.clone(),
             services: official.services.clone(),
             kinds: kinds.iter().map(|kind| kind.as_str().to_owned()).collect(),
+            with_body: true,
             ..TaskFilter::default()
         };
         let (mut offset, mut limit) = (0, LINES);

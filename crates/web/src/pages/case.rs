@@ -10,24 +10,36 @@ use super::explanation::{Explanation, Row, row};
 use super::names::{Names, with_names};
 use super::{format, message, render, words};
 use crate::FACTS;
-use crate::state::Shared;
+use crate::desk::DeskError;
+use crate::state::{Shared, WebState};
 use askama::Template;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use course::Course;
-use domain::{ApplicationId, Decision, FormError, Outcome, ServiceName, Trace};
+use domain::{ApplicationId, Ars, Decision, FormError, Outcome, ServiceName, Trace};
 use record::{DecisionLine, DocumentView, HistoryLine};
 use serde_json::Value;
+use std::collections::HashMap;
 use storage::{CaseView, DecisionRow, DocumentRow, StoreError};
-use workflow::{Case, Texts};
+use workflow::{Case, Texts, looked_at};
 
-pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, PathRejection>) -> Response {
+/// Who looks, as the audit has it: whoever sits at this machine.
+const LOOKS: &str = "local page";
+
+/// A map, because it takes every query: a mistyped link still shows a case.
+pub(super) async fn page(
+    State(web): State<Shared>,
+    id: Result<Path<String>, PathRejection>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     let Some(id) = id.ok().and_then(|Path(text)| text.parse::<ApplicationId>().ok()) else {
         return message::not_found();
     };
-    let view = match web.store.case(id).await {
+    let reads = query.get("blicke").is_some_and(|wanted| wanted == "alle");
+    let read_from_store = if reads { web.store.case(id).await } else { web.store.case_file(id).await };
+    let view = match read_from_store {
         Ok(Some(view)) => view,
         Ok(None) => return elsewhere(web.store.status(id).await, id),
         Err(error) => return message::store_failed(&error),
@@ -40,15 +52,28 @@ pub(super) async fn page(State(web): State<Shared>, id: Result<Path<String>, Pat
     let page = read(&view).and_then(|case| {
         let flow = case.as_ref().zip(definition).and_then(|(case, definition)| definition.flow(&case.flow));
         let course = case.as_ref().map(|case| Course::new(case, flow.map(|flow| &**flow), now));
-        with_names(&office, |names| CasePage::new(&view, course, &texts, names))
+        with_names(&office, |names| CasePage::new(&view, course, reads, &texts, names))
     });
     match page {
-        Ok(page) => render(StatusCode::OK, &page),
+        // Where that cannot be written down, nothing is shown.
+        Ok(page) => match written_down(&web, &view, page.course.blind).await {
+            Ok(()) => render(StatusCode::OK, &page),
+            Err(error) => message::store_failed(&error),
+        },
         Err(error) => {
             tracing::error!(application.id = %id, error = %error, "a stored decision or trace is not readable");
             message::unreadable()
         }
     }
+}
+
+async fn written_down(web: &WebState, view: &CaseView, blind: bool) -> Result<(), DeskError> {
+    let unreadable = |what: &str| DeskError::Broken(format!("the stored {what} cannot be read"));
+    let service = ServiceName::new(view.case.service.as_str()).map_err(|_| unreadable("service"))?;
+    let ars = Ars::new(view.case.ars.as_str()).map_err(|_| unreadable("place"))?;
+    let what = if blind { "case, blind, on the page" } else { "case, on the page" };
+    let (office, about) = ((web.office)(), (view.case.application_id, &service, &ars));
+    web.desk.note(looked_at(office.audit_keys(), about, LOOKS, what, (web.clock)())).await
 }
 
 /// A case that is older than its bodies, or erased, has none.
@@ -84,6 +109,10 @@ struct CasePage {
     decisions: Vec<DecisionLine>,
     documents: Vec<DocumentView>,
     history: Vec<HistoryLine>,
+    /// The history has the lines of who looked, too.
+    reads: bool,
+    /// The case at its own address.
+    href: String,
 }
 
 /// What the applicant reads.
@@ -112,6 +141,7 @@ impl CasePage {
     fn new(
         view: &CaseView,
         course: Option<Course>,
+        reads: bool,
         texts: &Texts,
         names: &Names<'_>,
     ) -> Result<Self, serde_json::Error> {
@@ -138,7 +168,9 @@ impl CasePage {
             errors: decision.map(|d| d.errors).unwrap_or_default(),
             decisions: if blind { Vec::new() } else { decisions(&view.decisions)? },
             documents: documents(&view.documents, blind),
-            history: view.audit.iter().map(|line| record::history(line, &course)).collect(),
+            history: record::history(&view.audit, &course),
+            reads,
+            href: format!("/vorgaenge/{}", view.case.application_id),
             course,
         })
     }

@@ -25,13 +25,17 @@ pub(super) fn since(opened: Timestamp, now: Timestamp) -> String {
 
 /// A duration in its largest unit.
 pub(super) fn seconds(seconds: i64) -> String {
-    let unit = |n: i64, one: &str, many: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {many}") };
     match seconds {
-        i64::MIN..60 => unit(seconds.max(0), "Sekunde", "Sekunden"),
-        60..3_600 => unit(seconds / 60, "Minute", "Minuten"),
-        3_600..86_400 => unit(seconds / 3_600, "Stunde", "Stunden"),
-        _ => unit(seconds / 86_400, "Tag", "Tage"),
+        i64::MIN..60 => number(seconds.max(0), "Sekunde", "Sekunden"),
+        60..3_600 => number(seconds / 60, "Minute", "Minuten"),
+        3_600..86_400 => number(seconds / 3_600, "Stunde", "Stunden"),
+        _ => number(seconds / 86_400, "Tag", "Tage"),
     }
+}
+
+/// `1 Tag`, `2 Tage`
+pub(super) fn number(n: i64, one: &str, many: &str) -> String {
+    format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
 /// `12.345`

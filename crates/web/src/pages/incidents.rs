@@ -15,7 +15,7 @@ const JOBS_SHOWN: u32 = 20;
 pub(super) async fn page(State(web): State<Shared>) -> Response {
     let read = async {
         let incidents = web.store.incidents(&FailureFilter::default()).await?;
-        Ok::<_, StoreError>((incidents, web.store.parked().await?, web.store.jobs(JOBS_SHOWN).await?))
+        Ok::<_, StoreError>((incidents, web.store.parked().await?, web.store.jobs(None, None, JOBS_SHOWN).await?))
     };
     match read.await {
         Ok((incidents, parked, jobs)) => {
@@ -103,7 +103,7 @@ impl ParkedLine {
             waiting: format::since(row.since, now),
             until,
             by: if storm { "selbsttätig, nach gehäuften Fehlern".to_owned() } else { row.by.clone() },
-            cause: row.cause.clone(),
+            cause: if storm { words::storm(&row.cause) } else { row.cause.clone() },
         }
     }
 }
@@ -121,7 +121,7 @@ impl IncidentLine {
             cases: format::count(row.cases),
             first: format::instant(row.first_at),
             last: format::instant(row.last_at),
-            reason: row.detail.clone(),
+            reason: row.told(),
         }
     }
 }
@@ -149,9 +149,9 @@ mod tests {
     use crate::pages::sample;
     use storage::FailureRow;
 
-    fn incident(failure: &FailureRow, open: i64) -> IncidentRow {
+    fn incident(failure: &FailureRow, kind: &str, open: i64) -> IncidentRow {
         IncidentRow {
-            kind: failure.kind.clone(),
+            kind: kind.to_owned(),
             cause: failure.cause.clone(),
             service: failure.service.clone(),
             count: 1_200,
@@ -159,7 +159,7 @@ mod tests {
             first_at: failure.first_at,
             last_at: failure.last_at,
             cases: 1_100,
-            detail: "Function not found: <b>gebuehr</b> (line 4, position 2)".into(),
+            detail: format!("not found in {kind}: <b>gebuehr</b> of \"Zwiebelfische\" (line 4)"),
         }
     }
 
@@ -175,9 +175,9 @@ mod tests {
         }
     }
 
-    fn job(done: i64, ended: bool) -> JobRow {
+    fn job(number: u128, done: i64, ended: bool) -> JobRow {
         JobRow {
-            job_id: uuid::Uuid::from_u128(7),
+            job_id: uuid::Uuid::from_u128(number << 96),
             action: "edit".into(),
             filter: b"{}".to_vec(),
             patch: None,
@@ -201,20 +201,27 @@ mod tests {
     fn the_page_says_what_is_wrong_what_is_parked_and_how_far_orders_are() {
         let failure = sample::failure();
         let parked = [park("storm", Some("2025-01-18T08:15:00Z")), park("Technik", None)];
-        let text = html(&[incident(&failure, 7), incident(&failure, 0)], &parked, &[job(500, false), job(997, true)]);
+        let empty = JobRow { total: 0, done: 0, failed: 0, ..job(3, 0, true) };
+        let incidents = [incident(&failure, "message", 7), incident(&failure, "case", 0)];
+        let text = html(&incidents, &parked, &[job(1, 500, false), job(2, 997, true), empty]);
         for part in [
             "Bewohnerparkausweis",
             "Stadt Musterstadt (053150000000)",
             "jetzt wird ein einzelner Antrag versucht",
             "bis jemand es freigibt",
-            "Function not found: &#60;b&#62;gebuehr",
-            "<progress value=\"503\" max=\"1000\"",
+            "not found in message: &#60;b&#62;gebuehr",
+            "24 von 26 Anträgen sind binnen 60 Sekunden gescheitert",
+            "<progress value=\"503\" max=\"1000\" aria-label=\"Fortschritt des Auftrags 00000001\"",
+            "Fortschritt des Auftrags 00000002",
             "läuft",
             "1.100",
         ] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        assert!(!text.contains("max=\"0\"") && text.contains("0 von 0"), "{text}");
         assert!(!text.contains("Zwiebel"), "nothing of what was sent");
+        let verbatim = html(&[incident(&failure, "rule", 1)], &[], &[]);
+        assert!(verbatim.contains("Zwiebelfische"), "what a rule says is verbatim: {verbatim}");
     }
 
     #[test]

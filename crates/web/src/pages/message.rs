@@ -4,7 +4,6 @@ use super::render;
 use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
-use storage::StoreError;
 
 #[derive(Template)]
 #[template(path = "message.html")]
@@ -30,7 +29,7 @@ pub(super) fn closed() -> Response {
 }
 
 /// The store does not answer. Its own words go to the log, not to the page.
-pub(super) fn store_failed(error: &StoreError) -> Response {
+pub(super) fn store_failed(error: &impl std::fmt::Display) -> Response {
     tracing::warn!(error = %error, "a page could not be read from the store");
     let text = "Die Datenbank antwortet gerade nicht. Bitte laden Sie die Seite in einigen Sekunden neu. \
                 Anträge werden weiterhin angenommen.";
@@ -46,6 +45,7 @@ pub(super) fn unreadable() -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use storage::StoreError;
 
     #[test]
     fn every_message_is_a_page_with_its_status() {

@@ -9,21 +9,24 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::Outcome;
+use domain::{Land, Outcome};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use storage::{Overview, OverviewLine, TaskFilter, TaskRow};
+use storage::{Overview, OverviewLine, StopRow, StoreError, TaskFilter, TaskRow};
+use workflow::Stop;
 
 const TASKS_SHOWN: u32 = 20;
 
 pub(super) async fn page(State(web): State<Shared>) -> Response {
     let now = (web.clock)();
-    let read =
-        async { Ok((web.store.overview(now).await?, web.store.tasks(&TaskFilter::default(), 0, TASKS_SHOWN).await?)) };
+    let read = async {
+        let tasks = web.store.tasks(&TaskFilter::default(), 0, TASKS_SHOWN).await?;
+        Ok::<_, StoreError>((web.store.overview(now).await?, tasks, web.store.stops().await?.standing))
+    };
     match read.await {
-        Ok((overview, tasks)) => {
+        Ok((overview, tasks, stops)) => {
             let office = (web.office)();
-            let page = with_names(&office, |names| OverviewPage::new(&overview, &tasks, names, now));
+            let page = with_names(&office, |names| OverviewPage::new(&overview, (&tasks, &stops), names, now));
             render(StatusCode::OK, &page)
         }
         Err(error) => message::store_failed(&error),
@@ -34,12 +37,35 @@ pub(super) async fn page(State(web): State<Shared>) -> Response {
 #[template(path = "overview.html")]
 struct OverviewPage {
     as_of: String,
+    stops: Vec<StopLine>,
     figures: Vec<Figure>,
     services: Vec<ServiceRow>,
     total: ServiceRow,
     reasons: Vec<ReasonRow>,
     tasks: Vec<TaskLine>,
     open_tasks: String,
+}
+
+/// A stop switch that stands.
+struct StopLine {
+    what: String,
+    since: String,
+    by: String,
+    reason: String,
+}
+
+impl StopLine {
+    fn new(row: &StopRow, names: &Names<'_>) -> Self {
+        let stop: Option<Stop> = serde_json::from_slice(&row.body).ok();
+        // One that cannot be read stops everything.
+        let reason = stop.as_ref().map_or_else(|| "nicht lesbar".to_owned(), |stop| stop.reason.clone());
+        let place = stop.map(|stop| stop.place).unwrap_or_default();
+        let service = place.service.map_or_else(|| "alle Dienste".to_owned(), |key| names.service(&key));
+        let land = place.land.map(|land| Land::from_short(&land).map_or(land, |land| land.title().to_owned()));
+        let there = place.ars.map(|ars| names.place(&ars)).or(land).unwrap_or_else(|| "überall".to_owned());
+        let (since, by) = (format::instant(row.since), row.actor.clone());
+        Self { what: format!("{service}, {there}"), since, by, reason }
+    }
 }
 
 struct Figure {
@@ -97,7 +123,7 @@ impl Tally {
 }
 
 impl OverviewPage {
-    fn new(overview: &Overview, tasks: &[TaskRow], names: &Names<'_>, now: Timestamp) -> Self {
+    fn new(overview: &Overview, (tasks, stops): (&[TaskRow], &[StopRow]), names: &Names<'_>, now: Timestamp) -> Self {
         let mut all = Tally::default();
         let mut services: BTreeMap<&str, Tally> = BTreeMap::new();
         for line in &overview.lines {
@@ -106,6 +132,7 @@ impl OverviewPage {
         }
         Self {
             as_of: format::instant(now),
+            stops: stops.iter().map(|row| StopLine::new(row, names)).collect(),
             figures: figures(overview, &all),
             services: services.iter().map(|(key, tally)| tally.row(names.service(key))).collect(),
             total: all.row("Alle Dienste".to_owned()),
@@ -146,7 +173,12 @@ fn figures(overview: &Overview, all: &Tally) -> Vec<Figure> {
             "gleiche Kennung, anderer Inhalt".to_owned(),
             overview.conflicts > 0,
         ),
-        figure("nicht lesbar", overview.dead_letters, "Dead-Letter mit Ursache".to_owned(), overview.dead_letters > 0),
+        figure(
+            "nicht angenommen",
+            overview.dead_letters,
+            "Nachrichten; warum, steht unter Störungen".to_owned(),
+            overview.dead_letters > 0,
+        ),
     ]
 }
 
@@ -168,8 +200,8 @@ mod tests {
         let now = sample::now();
         let tasks = [sample::task()];
         vec![
-            sample::with_names(|names| OverviewPage::new(&sample::overview(), &tasks, names, now)),
-            sample::with_names(|names| OverviewPage::new(&Overview::default(), &[], names, now)),
+            sample::with_names(|names| OverviewPage::new(&sample::overview(), (&tasks, &stops()), names, now)),
+            sample::with_names(|names| OverviewPage::new(&Overview::default(), (&[], &[]), names, now)),
         ]
     }
 
@@ -178,6 +210,34 @@ mod tests {
         for page in samples() {
             sample::assert_sound(&page.render().unwrap());
         }
+    }
+
+    fn stops() -> [StopRow; 2] {
+        let row = |body: &str| StopRow {
+            stop_id: uuid::Uuid::nil(),
+            body: body.as_bytes().to_vec(),
+            since: sample::now(),
+            actor: "Technik".into(),
+            lifted_at: None,
+            lifted_by: None,
+        };
+        [row(r#"{"where":{"service":"bewohnerparkausweis","land":"nw"},"reason":"Satzung <falsch>"}"#), row("{")]
+    }
+
+    #[test]
+    fn switches_that_stand_are_said_first() {
+        let pages = samples();
+        let html = pages[0].render().unwrap();
+        for part in [
+            "Bewohnerparkausweis, Nordrhein-Westfalen",
+            "Satzung &#60;falsch&#62;",
+            "alle Dienste, überall",
+            "nicht lesbar",
+            "18.01.2025, 10:00 Uhr",
+        ] {
+            assert!(html.contains(part), "{part}: {html}");
+        }
+        assert!(!pages[1].render().unwrap().contains("Stoppschalter"));
     }
 
     #[test]

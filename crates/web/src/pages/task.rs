@@ -6,6 +6,7 @@ use super::words;
 use domain::{berlin_date, german};
 use jiff::Timestamp;
 use storage::TaskRow;
+use workflow::WorkKind;
 
 pub(super) struct TaskLine {
     pub href: String,
@@ -31,6 +32,7 @@ pub(super) struct TaskLine {
 impl TaskLine {
     pub(super) fn new(task: &TaskRow, names: &Names<'_>, now: Timestamp) -> Self {
         let id = task.application_id.to_string();
+        let blind = task.kind == WorkKind::Control.as_str();
         Self {
             href: format!("/vorgaenge/{id}"),
             opened: format::instant(task.opened_at),
@@ -39,8 +41,8 @@ impl TaskLine {
             place: names.place(&task.ars),
             kind: words::work(&task.kind),
             team: task.team.as_ref().map_or_else(|| task.queue.clone(), |team| format!("{}, {team}", task.queue)),
-            reasons: task.reasons.iter().map(|word| words::reason(word)).collect(),
-            proposal: task.proposal.as_deref().map(words::outcome_word),
+            reasons: task.reasons.iter().filter(|_| !blind).map(|word| words::reason(word)).collect(),
+            proposal: task.proposal.as_deref().filter(|_| !blind).map(words::outcome_word),
             holder: holder(task, now),
             due: task.due_at.map(|at| german::day(berlin_date(at))),
             overdue: task.due_at.is_some_and(|at| at <= now),

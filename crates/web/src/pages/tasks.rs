@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::ReferralReason;
 use std::collections::HashMap;
-use storage::{Overview, TaskFilter};
+use storage::{Overview, StoreError, TaskFilter};
 
 const PAGE_SIZE: u32 = 50;
 /// Deeper pages than this are a mistake or a probe, not reading.
@@ -25,7 +25,7 @@ pub(super) async fn page(State(web): State<Shared>, Query(query): Query<HashMap<
     let read = async {
         let filter = TaskFilter { reason: reason.map(|r| r.as_str().to_owned()), ..TaskFilter::default() };
         let rows = web.store.tasks(&filter, offset, PAGE_SIZE).await?;
-        Ok((web.store.overview(now).await?, rows))
+        Ok::<_, StoreError>((web.store.overview(now).await?, rows))
     };
     match read.await {
         Ok((overview, rows)) => {
@@ -117,6 +117,17 @@ mod tests {
         for page in samples() {
             sample::assert_sound(&page.render().unwrap());
         }
+    }
+
+    #[test]
+    fn a_control_is_listed_without_reasons_and_proposal() {
+        let line = |kind: &str| {
+            let task = storage::TaskRow { kind: kind.into(), ..sample::task() };
+            sample::with_names(|names| TaskLine::new(&task, names, sample::now()))
+        };
+        let (desk, control) = (line("desk"), line("control"));
+        assert!(desk.reasons.len() == 2 && desk.proposal.is_some());
+        assert!(control.reasons.is_empty() && control.proposal.is_none());
     }
 
     #[test]

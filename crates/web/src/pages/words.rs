@@ -100,6 +100,8 @@ pub(super) fn action(word: &str) -> String {
         "timer.escalation" => "vor Fristablauf gewarnt",
         "timer.fiction" => "gilt als erteilt (Genehmigungsfiktion)",
         "timer.deadline" => "Frist abgelaufen",
+        "failure.edited" => "als Störung geändert und noch einmal versucht",
+        "failure.cancelled" => "als Störung aufgegeben",
         "timer.paused" => "die Fristen ruhen noch",
         other => match other.split_once('.') {
             Some(("command", word)) if command(word) != word => command(word),
@@ -155,13 +157,13 @@ pub(super) fn cause(word: &str) -> String {
     match word {
         "rule_error" => "Eine Regel bricht ab",
         "rule_incomplete" => "Eine Regel hat nicht alles geprüft",
-        "no_flow" => "Die Version des Ablaufs ist nicht geladen",
+        "no_flow" => "Die Fassung des Ablaufs ist nicht geladen",
         "broken_case" => "Der gespeicherte Vorgang ist nicht lesbar",
         "question_refused" => "Das Register lehnt die Frage ab",
         "parked" => "Aufgehoben, solange der Dienst angehalten ist",
         "unknown_sender" => "Absender unbekannt",
         "unknown_service" => "Dienst unbekannt",
-        "unknown_form_version" => "Version des Formulars unbekannt",
+        "unknown_form_version" => "Fassung des Formulars unbekannt",
         "unknown_field" => "Unbekanntes Feld im Umschlag",
         "invalid_field" => "Ein Feld des Umschlags fehlt oder ist falsch",
         "invalid_ars" => "Regionalschlüssel falsch oder nicht eingerichtet",
@@ -174,6 +176,20 @@ pub(super) fn cause(word: &str) -> String {
         other => other,
     }
     .to_owned()
+}
+
+/// Why a storm parked something; what it is not known to say stays as it is.
+pub(super) fn storm(cause: &str) -> String {
+    let words: Vec<&str> = cause.split_whitespace().collect();
+    match words.as_slice() {
+        [failed, "of", all, "applications", "failed", "within", seconds, "s"] => {
+            format!("{failed} von {all} Anträgen sind binnen {seconds} Sekunden gescheitert")
+        }
+        ["storms", "in", count, "Kommunen:", places @ ..] => {
+            format!("gehäufte Fehler in {count} Kommunen: {}", places.join(" "))
+        }
+        _ => cause.to_owned(),
+    }
 }
 
 /// What an order over failures does.
@@ -221,7 +237,12 @@ mod tests {
             assert!(action(&format!("message.{kind}")).ends_with("eingegangen"));
             assert_ne!(document(kind), kind);
         }
+        for known in ["failure.edited", "failure.cancelled"] {
+            assert_ne!(action(known), known);
+        }
+        assert_eq!(storm("storms in 3 Kommunen: 05, 06"), "gehäufte Fehler in 3 Kommunen: 05, 06");
         // What a newer program writes is shown as it is.
+        assert_eq!(storm("a rule broke off"), "a rule broke off");
         assert_eq!(
             (action("command.x.y"), action("new"), document("new")),
             ("command.x.y".into(), "new".into(), "new".into())

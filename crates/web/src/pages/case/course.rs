@@ -33,6 +33,11 @@ pub(super) struct Passed {
 }
 
 impl Course {
+    /// How many steps it left.
+    pub(super) fn steps(&self) -> String {
+        format::number(i64::try_from(self.way.len()).unwrap_or(i64::MAX), "Schritt", "Schritte")
+    }
+
     pub(super) fn new(case: &Case, flow: Option<&Flow>, now: Timestamp) -> Self {
         let blind = case.work.as_ref().is_some_and(|work| work.kind == WorkKind::Control);
         let steps = flow.map(|flow| flow.steps.as_slice()).unwrap_or_default();
@@ -45,9 +50,9 @@ impl Course {
             exit: p.exit.map_or("von außen", Exit::german),
         };
         Self {
-            work: work(case, flow, title(&titles, &case.step), now),
+            work: work(case, flow, (title(&titles, &case.step), blind), now),
             hints: if blind { Vec::new() } else { case.hints.clone() },
-            deadlines: deadlines(case),
+            deadlines: deadlines(case, blind),
             way: passed.map(line).collect(),
             diagram: flow.map(|flow| flow.svg(&visits, Some(&case.step))),
             blind,
@@ -65,9 +70,9 @@ fn title(titles: &BTreeMap<String, String>, step: &str) -> String {
     titles.get(step).cloned().unwrap_or_else(|| step.to_owned())
 }
 
-fn work(case: &Case, flow: Option<&Flow>, step: String, now: Timestamp) -> Vec<Row> {
+fn work(case: &Case, flow: Option<&Flow>, (step, blind): (String, bool), now: Timestamp) -> Vec<Row> {
     let mut rows = vec![row("Schritt", step)];
-    if let Some(wait) = &case.wait {
+    if let Some(wait) = case.wait.as_ref().filter(|_| !blind) {
         let since = format!("{} ({})", format::instant(wait.since), format::since(wait.since, now));
         rows.push(match flow.and_then(|flow| flow.step(&case.step)).map(|step| &step.kind) {
             Some(Kind::Register(lookup)) => row("Wartet auf", format!("Register {} seit {since}", lookup.register)),
@@ -88,18 +93,18 @@ fn work(case: &Case, flow: Option<&Flow>, step: String, now: Timestamp) -> Vec<R
     rows
 }
 
-fn deadlines(case: &Case) -> Vec<Row> {
+/// While it is blind: the clocks of the application, nothing that counts from a decision.
+fn deadlines(case: &Case, blind: bool) -> Vec<Row> {
     let clocks = &case.clocks;
-    let wait = case.wait.as_ref();
-    let notice = case.notice.as_ref();
+    let wait = case.wait.as_ref().filter(|_| !blind);
+    let notice = case.notice.as_ref().filter(|_| !blind);
     let day = |label: &'static str, day: Option<Date>| day.map(|day| row(label, german::day(day)));
-    let days = |n: i64| if n == 1 { "1 Tag".to_owned() } else { format!("{n} Tage") };
     [
         day("Frist dieses Schritts", wait.and_then(|wait| wait.until)),
         day("Erinnerung", wait.and_then(|wait| wait.remind_on)),
         day("Vollständig seit", clocks.complete),
         day("Fristen pausiert seit", clocks.paused_on),
-        (clocks.paused_days > 0).then(|| row("Bisher pausiert", days(clocks.paused_days))),
+        (clocks.paused_days > 0).then(|| row("Bisher pausiert", format::number(clocks.paused_days, "Tag", "Tage"))),
         day("Untätigkeitsklage möglich ab", clocks.inaction),
         day("Gilt als erteilt nach dem", clocks.fiction),
         day("Bescheid abgesandt", notice.map(|notice| notice.sent)),
@@ -107,7 +112,7 @@ fn deadlines(case: &Case) -> Vec<Row> {
         day("Abrufbar bis", notice.and_then(|notice| notice.retrievable)),
         day("Bekannt gegeben", notice.and_then(|notice| notice.announced)),
         day("Rechtsbehelf bis", notice.and_then(|notice| notice.remedy_until)),
-        day("Wird gelöscht", case.erase_on),
+        day("Wird gelöscht", case.erase_on.filter(|_| !blind)),
     ]
     .into_iter()
     .flatten()

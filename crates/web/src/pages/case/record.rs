@@ -1,6 +1,7 @@
 //! What was kept of a case: documents, decisions, history.
 
 use super::course::Course;
+use crate::is_fact;
 use crate::pages::{format, words};
 use domain::{Decision, Outcome};
 use jiff::Timestamp;
@@ -72,7 +73,12 @@ pub(super) struct HistoryLine {
     pub hash: String,
 }
 
-pub(super) fn history(line: &AuditRow, course: &Course) -> HistoryLine {
+/// Oldest first; whoever judges again gets what came in, and nothing that anybody did with it.
+pub(super) fn history(lines: &[AuditRow], course: &Course) -> Vec<HistoryLine> {
+    lines.iter().filter(|line| !course.blind || is_fact(&line.action)).map(|line| history_line(line, course)).collect()
+}
+
+fn history_line(line: &AuditRow, course: &Course) -> HistoryLine {
     let payload: Value = serde_json::from_slice(&line.payload).unwrap_or_default();
     let outcome = payload.get("outcome").and_then(Value::as_str).filter(|_| !course.blind);
     let action = match (line.action.as_str(), outcome.and_then(words::outcome_of)) {
@@ -81,7 +87,11 @@ pub(super) fn history(line: &AuditRow, course: &Course) -> HistoryLine {
     };
     HistoryLine {
         at: format::instant(line.at),
-        actor: if line.actor == "dunkelwerk" { "die Maschine".to_owned() } else { line.actor.clone() },
+        actor: match line.actor.as_str() {
+            "dunkelwerk" => "die Maschine".to_owned(),
+            "local page" => "diese Seite (an diesem Rechner)".to_owned(),
+            actor => actor.to_owned(),
+        },
         action,
         more: if course.blind { Vec::new() } else { more(&payload, course, line.action != "decided") },
         hash: hex(&line.commitment),
@@ -101,7 +111,10 @@ fn more(payload: &Value, course: &Course, by_hand: bool) -> Vec<String> {
         text("assigned_to").map(|name| format!("an {name}")),
         day("until").map(|day| format!("bis {day}")),
         day("day").map(|day| format!("Tag: {day}")),
-        payload.get("paused_days").and_then(Value::as_i64).map(|days| format!("nach {days} Tagen")),
+        payload
+            .get("paused_days")
+            .and_then(Value::as_i64)
+            .map(|days| format!("nach {}", format::number(days, "Tag", "Tagen"))),
         text("step").zip(text("to")).map(|(from, to)| format!("{} → {}", course.title(from), course.title(to))),
     ]
     .into_iter()

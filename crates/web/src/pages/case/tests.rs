@@ -12,7 +12,7 @@ fn samples() -> Vec<CasePage> {
 
 fn page(view: &CaseView) -> CasePage {
     let course = read(view).unwrap().map(|case| Course::new(&case, None, sample::now()));
-    sample::with_names(|names| CasePage::new(view, course, &sample::texts(), names)).unwrap()
+    sample::with_names(|names| CasePage::new(view, course, false, &sample::texts(), names)).unwrap()
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_correction_names_every_field() {
 fn an_unreadable_decision_is_an_error_not_a_page() {
     let mut view = sample::case(Some(&sample::granted()));
     view.decisions[0].decision = b"{".to_vec();
-    assert!(sample::with_names(|names| CasePage::new(&view, None, &sample::texts(), names)).is_err());
+    assert!(sample::with_names(|names| CasePage::new(&view, None, false, &sample::texts(), names)).is_err());
 }
 
 #[test]
@@ -89,6 +89,8 @@ fn a_case_in_work_shows_holder_deadlines_file_and_way() {
         "<b>bescheid</b>: weiter",
         "entschieden: erteilt",
         "Anhörung begonnen",
+        "2 Schritte)",
+        "?blicke=alle",
     ] {
         assert!(html.contains(expected), "{expected}");
     }
@@ -101,7 +103,23 @@ fn a_drawn_case_shows_nothing_of_what_was_decided() {
     sample::assert_sound(&html);
     assert!(html.contains("Zur Nachkontrolle gezogen") && html.contains("nachkontrollieren"));
     let body = html.split("<main").nth(1).unwrap();
-    for hidden in ["erteilt", "granted", "refused", "100", "Gebühr", "StVG", "bescheid", "Frist läuft ab"] {
+    for hidden in [
+        "erteilt",
+        "granted",
+        "refused",
+        "100",
+        "Gebühr",
+        "StVG",
+        "bescheid",
+        "Frist läuft ab",
+        "Bescheid abgesandt",
+        "Frist dieses Schritts",
+        "19.02.2025",
+        "Anhörung",
+        "Wartet",
+        "<td data-head=\"Was\">entschieden",
+    ] {
         assert!(!body.contains(hidden), "{hidden}: {body}");
     }
+    assert!(body.contains("Ergänzung eingegangen") && body.contains("Register hat geantwortet"), "{body}");
 }
