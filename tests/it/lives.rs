@@ -245,9 +245,10 @@ async fn the_program_tells_a_long_life_and_draws_its_way() {
         println!("$ dunkelwerk cases show {id} {}\n{text}", arguments.join(" "));
         text
     };
+    let history = stage.history(id.parse().unwrap()).await;
     let told = says(&[]);
     let picture = says(&["--diagram", "mermaid"]);
-    for action in stage.history(id.parse().unwrap()).await {
+    for action in history {
         assert!(told.contains(&action), "{action}: {told}");
     }
     // The way that was taken is thick, what was not is thin.

@@ -84,7 +84,7 @@ async fn a_message_that_the_store_refuses_keeps_no_other_from_being_heard() {
         let both = [says(first, "withdrawal"), says(second, "person")].map(|body| delivery(&stage, &body));
         let settled = within(stage.pipeline.take(&both)).await.unwrap();
         assert_eq!((cause(&settled[0]), &settled[1]), ("store_refused", &Disposition::Ack), "{database}");
-        assert_eq!(stage.history(second).await.last().unwrap(), "message.person", "{database}");
+        assert!(stage.history(second).await.contains(&"message.person".to_owned()), "{database}");
         assert_eq!(stage.store.failures(&FailureFilter::default(), None, 9).await.unwrap().len(), 1, "{database}");
         accept(&raw, "documents").await;
         assert_eq!(stage.send(&says(first, "withdrawal")).await, Disposition::Ack, "{database}: once it is mended");

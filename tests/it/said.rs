@@ -87,6 +87,7 @@ async fn every_message_in_every_state_leads_where_it_should() {
         for (kind, expected) in KINDS.into_iter().zip(words) {
             stage.set("2026-05-04T09:00[Europe/Berlin]");
             let id = case_in(&stage, state, &format!("{state}-{kind}")).await;
+            stage.set(&(stage.now() + jiff::SignedDuration::from_secs(1)).to_string());
             let (before, _) = stage.case(id).await;
             let data = match state {
                 "correction_needed" => json!({ "hunde": simple("x")["data"]["hunde"] }),

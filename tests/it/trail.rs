@@ -48,7 +48,9 @@ pub enum Thief {
 impl Thief {
     pub async fn new(url: &str) -> Self {
         if url.starts_with("sqlite") {
-            return Self::Sqlite(sqlx::SqlitePool::connect(url).await.unwrap());
+            // One connection: another one would learn late which tables there are.
+            let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1);
+            return Self::Sqlite(pool.connect(url).await.unwrap());
         }
         Self::Postgres(sqlx::PgPool::connect(url).await.unwrap())
     }

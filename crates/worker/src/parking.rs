@@ -265,7 +265,7 @@ mod tests {
         let parked = Parked(Arc::new(rows));
         let text = "wohngeld in 0531 is parked by storm since 2026-05-04T09:00:00+02:00: why";
         assert_eq!(parked.over("wohngeld", "053150000000").as_deref(), Some(text));
-        assert_eq!(outward(&parked.rows()[0]), "wohngeld in 0531 is parked since 2026-05-04T09:00:00+02:00");
+        assert_eq!(outward(&parked.0[0]), "wohngeld in 0531 is parked since 2026-05-04T09:00:00+02:00");
         assert_eq!(parked.over("kindergeld", "053150000000"), None);
         assert_eq!(parked.over("wohngeld", "055150000000"), None);
         assert!(parked.over("kindergeld", "091620000000").is_some());

@@ -67,15 +67,14 @@ impl Machine<'_> {
         context
     }
 
-    /// A person never gets a case without what the machine has to say of it. Whether that is new.
-    pub fn refer(&mut self) -> bool {
+    /// A person never gets a case without what the machine has to say of it.
+    pub fn refer(&mut self) {
         let said = self.last.as_ref().and_then(|decision| decision.referral.as_ref());
         if said.is_some_and(|referral| self.bound().iter().all(|reason| referral.reasons.contains(reason))) {
             self.because.clear();
-            return false;
+        } else {
+            self.propose();
         }
-        self.propose();
-        true
     }
 
     /// The data changed while a person is at it: they get what the machine says now, and keep their work.

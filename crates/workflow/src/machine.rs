@@ -83,11 +83,11 @@ impl<'o> Machine<'o> {
             Kind::Register(lookup) => self.ask(step, lookup),
             Kind::Decide => Some(self.decide()),
             Kind::Desk { team } => {
-                let said = self.refer();
+                self.refer();
                 self.open(step, WorkKind::Desk, team.clone());
                 self.wait(step, CaseState::Referred);
                 // A referral tells of its work itself.
-                if !said {
+                if !self.effects.iter().any(|effect| matches!(effect, Effect::Decide(_))) {
                     self.work_news(json!({ "step": step.id }));
                 }
                 None
