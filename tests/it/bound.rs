@@ -254,6 +254,29 @@ async fn a_case_whose_workflow_is_gone_can_still_be_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_leads_picks_what_is_looked_at_again() {
+    let (stage, _folder) = stage(Setting::default()).await;
+    let id = stage.apply(&simple("ausgewaehlt")).await;
+    assert_eq!(stage.case(id).await.0.work, None, "no sample draws it");
+    let pick = || json!({ "command": "pick", "text": "Hinweis aus der Presse" });
+    assert!(matches!(stage.ask(id, "Amsel", pick()).await, Err(Refusal::Forbidden(_))));
+    stage.does(id, "Eule", pick()).await;
+    assert!(matches!(stage.ask(id, "Eule", pick()).await, Err(Refusal::State { .. })), "once");
+    let (case, _) = stage.case(id).await;
+    assert_eq!((case.state, case.work.unwrap().kind), (CaseState::Decided, WorkKind::Control));
+    claim(&stage, id, "Auch").await;
+    let judge = json!({ "command": "judge", "outcome": "refused", "text": "anders" });
+    stage.does(id, "Auch", judge).await;
+    let figures = stage.store.controls(None).await.unwrap().remove(0);
+    assert_eq!((figures.drawn, figures.judged, figures.disagreed), (1, 1, 1));
+    assert_eq!(stage.case(id).await.0.state, CaseState::Referred);
+    // What a person decided is no machine's decision.
+    let other = stage.apply(&with_words("von-hand")).await;
+    decide(&stage, other, "Amsel", "granted").await;
+    assert!(matches!(stage.ask(other, "Eule", pick()).await, Err(Refusal::State { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_look_that_was_overtaken_is_not_left_open() {
     let setting = Setting { risk: all_sampled(DrawTime::After), ..Setting::default() };
     let (stage, _folder) = stage(setting).await;

@@ -89,7 +89,8 @@ pub(crate) fn events(
                 let mut submission = submission.clone();
                 if item.anonymous {
                     // Delivered again it is the same conflict: its id comes from what it is.
-                    let id = Uuid::new_v5(&first.application_id.0, &submission.content.0);
+                    let id =
+                        Uuid::new_v5(&first.application_id.0, &office.audit_keys().content(&submission.content.0).0);
                     Arc::make_mut(&mut submission).application_id = ApplicationId(id);
                 }
                 Some(Event::Collided { submission, original: first.application_id })

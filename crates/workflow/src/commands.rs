@@ -41,7 +41,7 @@ impl Machine<'_> {
             Command::Assign { .. } if self.case.holder(self.now).is_some_and(|holder| holder.by == by.name) => {
                 right_for(kind)
             }
-            Command::Assign { .. } => Right::Lead,
+            Command::Assign { .. } | Command::Pick { .. } => Right::Lead,
             Command::Retry { .. } | Command::Migrate { .. } => Right::Operate,
             Command::Judge { .. } => Right::Control,
             Command::Sign | Command::Return { .. } => Right::Countersign,
@@ -142,6 +142,11 @@ impl Machine<'_> {
             Command::Reopen { text } => self.reopen(text, by),
             Command::Close { text } => self.close(text, by),
             Command::Take { text } => self.take(text, by),
+            Command::Pick { text } => {
+                said(text)?;
+                self.pick()?;
+                Ok(self.attach(NOTE, by, json!({ "text": text })))
+            }
             Command::Judge { outcome, result, text } => {
                 self.held_by(by)?;
                 self.control(by, self.agrees(*outcome, result)?, text)

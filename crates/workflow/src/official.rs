@@ -39,7 +39,7 @@ pub enum Right {
     Decide,
     /// Sign what others decided.
     Countersign,
-    /// Assign work, take it from others.
+    /// Assign work, take it from others, pick decisions for a second look.
     Lead,
     /// Judge drawn decisions a second time.
     Control,
@@ -157,6 +157,10 @@ pub enum Command {
     Take {
         text: String,
     },
+    /// Picks what the machine decided for a second look, beside the sample.
+    Pick {
+        text: String,
+    },
     /// Judges a drawn decision without having seen it.
     Judge {
         outcome: Outcome,
@@ -212,6 +216,7 @@ impl Command {
             Self::Reopen { .. } => "reopen",
             Self::Close { .. } => "close",
             Self::Take { .. } => "take",
+            Self::Pick { .. } => "pick",
             Self::Judge { .. } => "judge",
             Self::Retry { .. } => "retry",
             Self::Migrate { .. } => "migrate",

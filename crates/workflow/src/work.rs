@@ -1,9 +1,10 @@
 //! Work for people: opened where a step needs one, announced, drawn for a second look.
 
-use crate::case::{Work, WorkKind};
+use crate::case::{CaseState, Work, WorkKind};
 use crate::effects::{Control, Effect, Judged};
 use crate::flow::Step;
 use crate::machine::Machine;
+use crate::official::Refusal;
 use crate::publish;
 use domain::{Decision, ReferralReason};
 use jiff::Timestamp;
@@ -54,6 +55,19 @@ impl Machine<'_> {
         }
         self.note_control(&decision, self.now, None);
         self.case.work = Some(self.new_work(WorkKind::Control, vec![ReferralReason::Sample]));
+    }
+
+    /// Somebody wants a second look at what the machine decided (the pattern of § 88 Abs. 5 S. 3 Nr. 4 AO).
+    pub fn pick(&mut self) -> Result<(), Refusal> {
+        let state = self.case.state;
+        let decided = state == CaseState::Decided && self.case.work.is_none();
+        let Some(decision) = self.last.clone().filter(|decision| decided && decision.automatic) else {
+            return Err(Refusal::state(state, "only what the machine decided, and nobody looks at, can be picked"));
+        };
+        self.note_control(&decision, self.now, None);
+        self.case.work = Some(self.new_work(WorkKind::Control, vec![ReferralReason::Sample]));
+        self.work_news(json!({ "step": self.case.step }));
+        Ok(())
     }
 
     /// The end of a second look at the newest decision.

@@ -26,7 +26,7 @@ pub(super) struct CommandShape {
     version: i64,
     /// claim, release, assign (to), follow_up (on, text), note (text), draft (content), decide (outcome, result, text), sign,
     /// return (text), request_correction (fields), hear (text), forward (to, text), pause (text), resume, extend (until, text),
-    /// extend_fiction (until, text), reopen (text), close (text), take (text), judge (outcome, result, text), retry (text), migrate (flow, form)
+    /// extend_fiction (until, text), reopen (text), close (text), take (text), pick (text), judge (outcome, result, text), retry (text), migrate (flow, form)
     #[schema(example = "decide")]
     command: String,
     /// Reasons, or a note. With `decide`: what the notice says (§ 39 VwVfG)

@@ -131,6 +131,7 @@ fn command(word: &str) -> &str {
         "extend" => "Frist verlängert",
         "extend_fiction" => "Frist der Genehmigungsfiktion verlängert",
         "reopen" => "wieder aufgenommen",
+        "pick" => "zur Nachkontrolle ausgewählt",
         "close" => "beendet, die Entscheidung steht",
         "take" => "aus dem automatischen Ablauf genommen",
         "judge" => "nachkontrolliert",
