@@ -102,7 +102,7 @@ mod tests {
         assert!(probe.flow("3").is_none());
         let on = |day: &str| probe.flow_on(day.parse().unwrap()).map(|flow| flow.version.clone());
         let days = [on("2019-12-31"), on("2020-01-01"), on("2026-12-31"), on("2027-01-01")];
-        assert_eq!(days.map(Option::unwrap_or_default), ["", "1", "1", "2"]);
+        assert_eq!(days.map(Option::unwrap), ["1", "1", "1", "2"], "what came before all of them goes by the first");
 
         let both = [("ablauf/1.toml", SHARED), ("probe/ablauf/1.toml", own.as_str())];
         let book = WorkflowBook::load(&files(&format!("{HEAD}{REST}"), &both)).unwrap();

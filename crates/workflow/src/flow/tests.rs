@@ -143,7 +143,7 @@ fn the_base_is_in_order_and_read_as_written() {
     assert_eq!(flow.interrupts.withdrawal, "zurueckgenommen");
     assert_eq!(flow.fiction.as_ref().map(|fiction| fiction.months), Some(3));
     let register = flow.step("register").unwrap();
-    assert_eq!((register.line, register.pauses), (22, false));
+    assert_eq!((register.line, register.pauses), (23, false));
     assert_eq!((register.deadline, register.reminder), (Some(Period::Days(14)), Some(Period::Weeks(1))));
     assert_eq!(register.exits[&Exit::Otherwise], "entscheidung");
     let Kind::Register(lookup) = &register.kind else { panic!("{register:?}") };

@@ -197,4 +197,12 @@ fn nothing_is_announced_or_signed_before_there_is_a_decision() {
     );
     // A fiction is a decision by law: the base goes on from it with the notice.
     finds("weiter = \"bescheid\"", "weiter = \"rechtsbehelf\"", &[]);
+    // What nobody signed in time is not decided, and what a person decided needs a notice.
+    finds(
+        "zurueck = \"sachbearbeitung\", frist = \"sachbearbeitung\"",
+        "zurueck = \"sachbearbeitung\", frist = \"bescheid\"",
+        &[&early("bescheid"), &early("rechtsbehelf")],
+    );
+    let untold = "was ein Mensch entscheidet, kommt ohne Bescheid dorthin; davor gehört die Art bescheid";
+    finds("gezeichnet = \"bescheid\"", "gezeichnet = \"ende\"", &[&format!("Schritt „ende“: {untold}")]);
 }
